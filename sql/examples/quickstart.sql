@@ -105,7 +105,7 @@ FROM (SELECT origin, (month + 2) / 3 AS quarter, dep_delay FROM flights) AS q
 GROUP BY ROLLUP (origin, quarter)
 ORDER BY origin, quarter;
 
--- 8. Correlated subqueries and set logic: destinations that every one of the three airports serves, where the best
+-- 8. Set logic: destinations that every one of the three airports serves, where the best
 --    airline on the route is ten minutes better than the route's mean.
 SELECT b.dest, a.name AS airline, b.flights, round(b.delay, 1) AS its_delay, round(m.delay, 1) AS mean_delay
 FROM (
