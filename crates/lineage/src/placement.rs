@@ -1,0 +1,140 @@
+//! Which waiting task goes to which free slot.
+//!
+//! Jobs take turns, one launch each. Within a job, stages go in lineage order; within a stage, partitions that failed
+//! before go first (a job that must fail should fail early), then the others in order. A task prefers the executor
+//! that has its narrow input, else the one with the most free slots.
+//!
+//! A partition that failed keeps away from that executor as long as another one exists, *even if the others are busy*:
+//! an executor with a broken disk fails its tasks fast, so it is the one that always has free slots, and would get the
+//! same partition until the job fails.
+
+use crate::event::Action;
+use crate::ids::{ExecutorId, JobId, StageId, TaskId};
+use crate::scheduler::Scheduler;
+use std::ops::Bound::{self, Excluded, Included, Unbounded};
+
+impl Scheduler {
+    /// Launches tasks until nothing fits any more.
+    pub(crate) fn place(&mut self) {
+        while self.fleet.has_room() {
+            let Some((job, stage, partition, executor)) = self.next_launch() else { break };
+            self.turn = Some(job);
+            self.launch(stage, partition, executor);
+        }
+    }
+
+    fn next_launch(&mut self) -> Option<(JobId, StageId, u32, ExecutorId)> {
+        let Some(turn) = self.turn else { return self.next_launch_of(Unbounded, Unbounded) };
+        self.next_launch_of(Excluded(turn), Unbounded).or_else(|| self.next_launch_of(Unbounded, Included(turn)))
+    }
+
+    /// The first launch that fits, among the jobs in a range of ids.
+    fn next_launch_of(
+        &mut self,
+        mut from: Bound<JobId>,
+        to: Bound<JobId>,
+    ) -> Option<(JobId, StageId, u32, ExecutorId)> {
+        while let Some(job) = self.runnable_jobs.range((from, to)).next().copied() {
+            let mut place = None;
+            while let Some(at) = self.runnable_after(job, place) {
+                if let Some((partition, executor)) = self.choose(at.1) {
+                    return Some((job, at.1, partition, executor));
+                }
+                place = Some(at);
+            }
+            from = Excluded(job);
+        }
+        None
+    }
+
+    fn runnable_after(&self, job: JobId, place: Option<(u32, StageId)>) -> Option<(u32, StageId)> {
+        self.jobs.get(&job)?.runnable.range((place.map_or(Unbounded, Excluded), Unbounded)).next().copied()
+    }
+
+    /// A waiting partition of the stage and an executor with room for it.
+    fn choose(&mut self, id: StageId) -> Option<(u32, ExecutorId)> {
+        self.choose_retry(id).or_else(|| self.choose_fresh(id))
+    }
+
+    fn choose_retry(&mut self, id: StageId) -> Option<(u32, ExecutorId)> {
+        let mut after = None;
+        loop {
+            self.work += 1;
+            let stage = self.stages.get(&id)?;
+            let (partition, avoid) = stage.queue.first_retry(after)?;
+            if !self.is_wanted(stage, partition) {
+                self.park(id, partition);
+                continue;
+            }
+            let placement = stage.spec.placement;
+            let near = self.input_place(&stage.spec, partition);
+            let near = near.filter(|e| *e != avoid && self.fleet.has_room_on(*e, placement));
+            let mut executor = near.or_else(|| self.fleet.roomiest(placement, Some(avoid)));
+            if executor.is_none() && !self.fleet.has_other(placement, avoid) {
+                executor = self.fleet.roomiest(placement, None);
+            }
+            if let Some(executor) = executor {
+                return Some((partition, executor));
+            }
+            after = Some(avoid);
+        }
+    }
+
+    fn choose_fresh(&mut self, id: StageId) -> Option<(u32, ExecutorId)> {
+        loop {
+            self.work += 1;
+            let stage = self.stages.get(&id)?;
+            let partition = stage.queue.first_fresh()?;
+            if !self.is_wanted(stage, partition) {
+                self.park(id, partition);
+                continue;
+            }
+            let placement = stage.spec.placement;
+            let near = self.input_place(&stage.spec, partition);
+            if let Some(executor) = near.filter(|e| self.fleet.has_room_on(*e, placement)) {
+                return Some((partition, executor));
+            }
+            // Its place is busy. Before it goes elsewhere, see whether another partition belongs there.
+            let executor = self.fleet.roomiest(placement, None)?;
+            let local = self.stages.get_mut(&id)?.queue.first_local(executor);
+            let local = local.filter(|p| self.stages.get(&id).is_some_and(|stage| self.is_wanted(stage, *p)));
+            return Some((local.unwrap_or(partition), executor));
+        }
+    }
+
+    fn park(&mut self, id: StageId, partition: u32) {
+        let Some(stage) = self.stages.get_mut(&id) else { return };
+        stage.park(partition);
+        if stage.queue.is_empty() {
+            self.refresh(id);
+        }
+    }
+
+    fn launch(&mut self, id: StageId, partition: u32, executor: ExecutorId) {
+        let Some(stage) = self.stages.get_mut(&id) else { return };
+        let Some(task) = stage.tasks.get_mut(partition as usize) else { return };
+        if !stage.announced {
+            stage.announced = true;
+            stage.started = Some(self.now);
+            self.actions.push(Action::StageStarting { stage: id });
+        }
+        stage.queue.remove(partition, task.avoid.take());
+        let attempt = task.next_attempt;
+        task.next_attempt += 1;
+        stage.running.insert(partition, executor);
+        stage.holds_data = true;
+        if std::mem::take(&mut task.computed_before) {
+            for job in &stage.wanted_by {
+                if let Some(job) = self.jobs.get_mut(job) {
+                    job.recomputed.push((id, partition));
+                }
+            }
+        }
+        let task = TaskId { stage: id, partition, attempt };
+        self.fleet.start(executor, task);
+        self.actions.push(Action::Launch { executor, task });
+        if stage.queue.is_empty() {
+            self.refresh(id);
+        }
+    }
+}

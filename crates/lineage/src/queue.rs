@@ -1,0 +1,123 @@
+//! The partitions of one stage that wait to be run.
+//!
+//! ```text
+//!   fresh    never failed: in the order of partitions, or where their input lies
+//!   retry    failed before, grouped by the executor to keep away from
+//!   parked   without output, but nobody wants them (the driver took them before their output was lost)
+//! ```
+//!
+//! The groups exist so that a slot on a broken executor finds a task without looking through everything that has
+//! already failed there.
+
+use crate::ids::ExecutorId;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound::{Excluded, Unbounded};
+
+/// The waiting partitions of one stage.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    fresh: BTreeSet<u32>,
+    retry: BTreeMap<ExecutorId, BTreeSet<u32>>,
+    parked: BTreeSet<u32>,
+    /// Fresh partitions by where their input lies. Entries are not removed when a partition leaves by another way;
+    /// they are skipped when they come up.
+    local: BTreeMap<ExecutorId, VecDeque<u32>>,
+}
+
+impl Queue {
+    /// All partitions of a new stage.
+    pub(crate) fn all(partitions: u32) -> Self {
+        Self { fresh: (0..partitions).collect(), ..Self::default() }
+    }
+
+    /// Whether nothing waits that may run. Parked partitions do not count.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.fresh.is_empty() && self.retry.is_empty()
+    }
+
+    /// How many partitions wait; parked ones do not count.
+    pub(crate) fn len(&self) -> usize {
+        self.fresh.len() + self.retry.values().map(BTreeSet::len).sum::<usize>()
+    }
+
+    /// Puts a partition back, to be kept away from an executor if there is another.
+    pub(crate) fn push(&mut self, partition: u32, avoid: Option<ExecutorId>) {
+        match avoid {
+            Some(executor) => self.retry.entry(executor).or_default().insert(partition),
+            None => self.fresh.insert(partition),
+        };
+    }
+
+    /// Takes a partition out; `avoid` as it was pushed.
+    pub(crate) fn remove(&mut self, partition: u32, avoid: Option<ExecutorId>) {
+        match avoid {
+            Some(executor) => {
+                if let Some(group) = self.retry.get_mut(&executor) {
+                    group.remove(&partition);
+                    if group.is_empty() {
+                        self.retry.remove(&executor);
+                    }
+                }
+            }
+            None => {
+                self.fresh.remove(&partition);
+            }
+        }
+    }
+
+    /// Sets a waiting partition aside until somebody wants it.
+    pub(crate) fn park(&mut self, partition: u32, avoid: Option<ExecutorId>) {
+        self.remove(partition, avoid);
+        self.parked.insert(partition);
+    }
+
+    /// Puts everything that was set aside back in line.
+    pub(crate) fn unpark(&mut self) {
+        self.fresh.append(&mut self.parked);
+    }
+
+    /// The first fresh partition.
+    pub(crate) fn first_fresh(&self) -> Option<u32> {
+        self.fresh.first().copied()
+    }
+
+    /// The first partition of the first group of failed ones behind `after`, and whom it avoids.
+    pub(crate) fn first_retry(&self, after: Option<ExecutorId>) -> Option<(u32, ExecutorId)> {
+        let from = after.map_or(Unbounded, Excluded);
+        self.retry.range((from, Unbounded)).find_map(|(avoid, group)| Some((*group.first()?, *avoid)))
+    }
+
+    /// A fresh partition whose input lies on `executor`.
+    pub(crate) fn first_local(&mut self, executor: ExecutorId) -> Option<u32> {
+        let line = self.local.get_mut(&executor)?;
+        while let Some(partition) = line.front() {
+            if self.fresh.contains(partition) {
+                return Some(*partition);
+            }
+            line.pop_front();
+        }
+        self.local.remove(&executor);
+        None
+    }
+
+    /// Tells where the inputs of the fresh partitions lie.
+    pub(crate) fn set_local(&mut self, place: impl Fn(u32) -> Option<ExecutorId>) {
+        self.local.clear();
+        for partition in &self.fresh {
+            if let Some(executor) = place(*partition) {
+                self.local.entry(executor).or_default().push_back(*partition);
+            }
+        }
+    }
+
+    /// Forgets where inputs lie: they are no longer complete.
+    pub(crate) fn clear_local(&mut self) {
+        self.local.clear();
+    }
+
+    /// Every partition in the queue, parked ones too, for `check_invariants`.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, Option<ExecutorId>)> {
+        let retry = self.retry.iter().flat_map(|(e, group)| group.iter().map(|p| (*p, Some(*e))));
+        self.fresh.iter().chain(&self.parked).map(|p| (*p, None)).chain(retry)
+    }
+}

@@ -1,0 +1,144 @@
+//! What executors and the driver report: a task finished, a task failed, a result was taken.
+//!
+//! A report counts only if the fleet has that very attempt on that very executor. This one test makes late, doubled
+//! and foreign reports harmless.
+
+use crate::error::TaskError;
+use crate::event::Action;
+use crate::fleet::Slot;
+use crate::ids::{ExecutorId, JobId, StageId, TaskId};
+use crate::job_error::JobError;
+use crate::output::MapOutput;
+use crate::scheduler::Scheduler;
+use crate::stage::{Located, Stage};
+
+impl Scheduler {
+    pub(crate) fn task_finished(&mut self, executor: ExecutorId, task: TaskId, output: MapOutput) {
+        match self.fleet.end(executor, task) {
+            None => return,
+            Some(Slot::Stopping) => return self.drop_late_output(task.stage),
+            Some(Slot::Running) => {}
+        }
+        let TaskId { stage: id, partition, attempt } = task;
+        let Some(stage) = self.stages.get_mut(&id) else { return };
+        if !stage.put_output(partition, Located { executor, attempt, output }) {
+            return;
+        }
+        let complete = stage.is_complete();
+        let targets: Vec<JobId> = stage.target_of.iter().copied().collect();
+        for job in targets {
+            let Some(state) = self.jobs.get_mut(&job) else { continue };
+            if state.has_taken(partition) {
+                continue;
+            }
+            state.target_missing -= 1;
+            if let Some(offered) = state.offered.get_mut(partition as usize) {
+                *offered = true;
+            }
+            let satisfied = state.target_missing == 0;
+            self.actions.push(Action::ResultReady { job, partition, executor, attempt });
+            if satisfied {
+                self.replan(job);
+            }
+        }
+        if complete {
+            self.stage_completed(id);
+        }
+    }
+
+    fn stage_completed(&mut self, id: StageId) {
+        let Some(stage) = self.stages.get_mut(&id) else { return };
+        stage.completed_once = true;
+        stage.completed = Some(self.now);
+        let (wanted_by, jobs) = (stage.wanted_by.clone(), stage.jobs.clone());
+        let inputs: Vec<StageId> = stage.spec.inputs.iter().map(|d| d.stage).collect();
+        for job in wanted_by {
+            self.no_longer_wanted(id, job);
+        }
+        self.refresh_readers(id);
+        // Inputs that were being recomputed for this stage alone are wanted no longer.
+        if inputs.iter().any(|input| self.stages.get(input).is_some_and(|s| !s.is_complete())) {
+            for job in jobs {
+                self.replan(job);
+            }
+        }
+    }
+
+    pub(crate) fn task_failed(&mut self, executor: ExecutorId, task: TaskId, error: TaskError) {
+        if self.fleet.end(executor, task) == Some(Slot::Running) {
+            self.attempt_failed(executor, task, error);
+        }
+    }
+
+    /// An attempt that was running is over without output; its slot is free already.
+    pub(crate) fn attempt_failed(&mut self, executor: ExecutorId, task: TaskId, error: TaskError) {
+        let TaskId { stage: id, partition, .. } = task;
+        let Some(stage) = self.stages.get_mut(&id) else { return };
+        let Some(state) = stage.tasks.get_mut(partition as usize) else { return };
+        stage.running.remove(&partition);
+        let (failures, limit) = match &error {
+            TaskError::FetchFailed(_) => {
+                state.fetch_failures += 1;
+                (state.fetch_failures, self.config.max_fetch_failures)
+            }
+            error => {
+                state.failures += 1;
+                (state.failures, if error.is_retryable() { self.config.max_failures } else { 1 })
+            }
+        };
+        match &error {
+            TaskError::FetchFailed(fetch) => {
+                // The reader's executor is only to blame if it may be the one that is cut off.
+                let cut_off = fetch.cause == crate::error::FetchCause::Unreachable;
+                self.wait_again(id, partition, cut_off.then_some(executor));
+                self.lose_recorded(fetch);
+            }
+            _ => self.wait_again(id, partition, Some(executor)),
+        }
+        if failures >= limit {
+            self.fail_jobs_that_want(id, partition, JobError::TaskFailed { task, executor, failures, error });
+        }
+    }
+
+    fn wait_again(&mut self, id: StageId, partition: u32, avoid: Option<ExecutorId>) {
+        if let Some(stage) = self.stages.get_mut(&id) {
+            stage.wait(partition, avoid);
+            self.refresh(id);
+        }
+    }
+
+    fn fail_jobs_that_want(&mut self, id: StageId, partition: u32, error: JobError) {
+        let wanted_by = self.stages.get(&id).map(|s| s.wanted_by.clone()).unwrap_or_default();
+        for job in wanted_by {
+            if self.jobs.get(&job).is_some_and(|j| j.wants(id, partition)) {
+                self.end_job(job, Err(error.clone()));
+            }
+        }
+    }
+
+    pub(crate) fn result_taken(&mut self, job: JobId, partition: u32) {
+        let Some(state) = self.jobs.get_mut(&job) else { return };
+        let offered = state.offered.get(partition as usize).is_some_and(|offered| *offered);
+        if !offered || state.has_taken(partition) {
+            return;
+        }
+        if let Some(taken) = state.taken.get_mut(partition as usize) {
+            *taken = true;
+            state.untaken -= 1;
+        }
+        // Lost between the driver's copy and its report: no need to compute it again.
+        if self.stages.get(&state.target).is_some_and(|s: &Stage| s.output(partition).is_none()) {
+            state.target_missing -= 1;
+            if state.target_missing == 0 {
+                self.replan(job);
+            }
+        }
+        self.finish_if_taken(job);
+    }
+
+    pub(crate) fn finish_if_taken(&mut self, job: JobId) {
+        if self.jobs.get(&job).is_some_and(|j| j.untaken == 0) {
+            self.end_job(job, Ok(()));
+        }
+    }
+}
