@@ -1,0 +1,124 @@
+//! Scattered rows to dense batches.
+//!
+//! A writer gets a batch and, for each bucket, the rows that go there. Copying those few rows at once would cost one
+//! small `take` per bucket, column and batch, and a half-filled target batch per bucket: with hundreds of buckets most
+//! of the time and the memory. Instead the input batches are kept, each bucket only notes (batch, row) pairs, and when
+//! enough has come every bucket is gathered with arrow's `interleave`: each value is copied once, into an array of
+//! exactly the right size.
+
+use crate::encode::compact;
+use arrow::array::{Array, RecordBatch, RecordBatchOptions};
+use arrow::compute::interleave;
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+use std::sync::Arc;
+
+/// Input batches that wait, and which of their rows each bucket wants, in order.
+pub(crate) struct Pending {
+    schema: SchemaRef,
+    batches: Vec<RecordBatch>,
+    rows: Vec<Vec<(u32, u32)>>,
+    bytes: usize,
+}
+
+impl Pending {
+    pub(crate) fn new(schema: SchemaRef, buckets: usize) -> Pending {
+        Pending { schema, batches: Vec::new(), rows: vec![Vec::new(); buckets], bytes: 0 }
+    }
+
+    pub(crate) fn batches(&self) -> usize {
+        self.batches.len()
+    }
+    /// Bytes of the batches that wait.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+    pub(crate) fn has_rows(&self, bucket: usize) -> bool {
+        !self.rows[bucket].is_empty()
+    }
+
+    /// Whether `batch` is the one admitted last: a caller scatters one batch with one call per bucket.
+    pub(crate) fn is_last(&self, batch: &RecordBatch) -> bool {
+        self.batches.last().is_some_and(|last| {
+            last.num_rows() == batch.num_rows()
+                && last.columns().iter().zip(batch.columns()).all(|(a, b)| Arc::ptr_eq(a, b))
+        })
+    }
+
+    pub(crate) fn admit(&mut self, batch: RecordBatch, bytes: usize) {
+        self.batches.push(batch);
+        self.bytes += bytes;
+    }
+
+    /// Notes rows of the batch admitted last.
+    pub(crate) fn note(&mut self, bucket: usize, rows: impl Iterator<Item = u32>) {
+        let batch = self.batches.len().saturating_sub(1) as u32;
+        self.rows[bucket].extend(rows.map(|row| (batch, row)));
+    }
+
+    /// Gives the rows of each bucket, in bucket order, as batches of at most `target` rows. `begin` is called before a
+    /// bucket's batches, for every bucket. Nothing waits afterwards, also after an error.
+    pub(crate) fn drain<S, E: From<ArrowError>>(
+        &mut self,
+        target: usize,
+        sink: &mut S,
+        mut begin: impl FnMut(&mut S, usize) -> Result<(), E>,
+        mut emit: impl FnMut(&mut S, usize, RecordBatch) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let batches = std::mem::take(&mut self.batches);
+        self.bytes = 0;
+        let columns: Vec<Vec<&dyn Array>> = (0..self.schema.fields().len())
+            .map(|c| batches.iter().map(|b| b.column(c).as_ref() as &dyn Array).collect())
+            .collect();
+        let mut result = Ok(());
+        let mut at: Vec<(usize, usize)> = Vec::new();
+        for (bucket, rows) in self.rows.iter_mut().enumerate() {
+            if result.is_ok() {
+                result = begin(sink, bucket).and_then(|()| {
+                    if rows.is_empty() {
+                        return Ok(());
+                    }
+                    // Even parts: 8500 rows are better as two batches of 4250 than as one of 8192 and a crumb.
+                    let parts = rows.len().div_ceil(target.max(1));
+                    for part in rows.chunks(rows.len().div_ceil(parts)) {
+                        at.clear();
+                        at.extend(part.iter().map(|&(b, r)| (b as usize, r as usize)));
+                        gather(&self.schema, &columns, &at, &mut |batch| emit(sink, bucket, batch))?;
+                    }
+                    Ok(())
+                });
+            }
+            rows.clear();
+        }
+        result
+    }
+}
+
+fn gather<E: From<ArrowError>>(
+    schema: &SchemaRef,
+    columns: &[Vec<&dyn Array>],
+    rows: &[(usize, usize)],
+    emit: &mut dyn FnMut(RecordBatch) -> Result<(), E>,
+) -> Result<(), E> {
+    let one = |columns: &[Vec<&dyn Array>], rows: &[(usize, usize)]| -> Result<RecordBatch, ArrowError> {
+        let arrays = columns.iter().map(|c| interleave(c, rows)).collect::<Result<_, _>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+        // `interleave` keeps the buffers of view columns: without this the input batches would stay alive whole.
+        compact(&RecordBatch::try_new_with_options(Arc::clone(schema), arrays, &options)?)
+    };
+    match one(columns, rows) {
+        Ok(batch) => emit(batch),
+        // Dictionaries of several batches may together need more keys than their key type has. One batch at a time
+        // always fits.
+        Err(_) if rows.first().map(|r| r.0) != rows.last().map(|r| r.0) => {
+            for run in rows.chunk_by(|a, b| a.0 == b.0) {
+                let Some(&(source, _)) = run.first() else { continue };
+                let single: Vec<Vec<&dyn Array>> = columns.iter().map(|c| vec![c[source]]).collect();
+                let run: Vec<(usize, usize)> = run.iter().map(|&(_, row)| (0, row)).collect();
+                emit(one(&single, &run)?)?;
+            }
+            Ok(())
+        }
+        Err(e) => Err(e.into()),
+    }
+}

@@ -1,0 +1,307 @@
+//! One task's output being written.
+//!
+//! ```text
+//! push ──► pending (input batches + row numbers) ──gather──► done (dense batches per bucket)
+//!                        │                                     │
+//!                        └────────── memory refused ───────────┴──encode──► spill file
+//! finish: memory tier, nothing spilled ──► done batches become the output as they are
+//!         otherwise                    ──► bucket by bucket: spilled runs copied, done and pending encoded ──► file
+//! ```
+//! Everything held is accounted in the store's budget. When the budget refuses, finished outputs of the memory tier are
+//! moved to disk first (they may never be read from here), then this writer spills; one input batch is always let in.
+
+use crate::encode::{Encoder, adopt, same_types};
+use crate::error::StoreError;
+use crate::file::FileWriter;
+use crate::gather::Pending;
+use crate::memory::{Reservation, batch_bytes, drags_memory};
+use crate::spill::Spill;
+use crate::store::BlockStore;
+use arrow::array::{Array, RecordBatch, UInt32Array};
+use arrow::datatypes::SchemaRef;
+use dpark_lineage::{BucketSize, MapOutput, TaskId};
+use std::sync::Arc;
+
+/// Input batches kept back at least and at most before they are gathered. With B buckets about B batches make a full
+/// batch for each; beyond the maximum the gathering itself becomes slow, because it jumps between too many arrays.
+const PENDING_BATCHES: (usize, usize) = (32, 512);
+
+/// Writes the buckets of one task. Its methods may encode and write files: call them where blocking is allowed.
+/// Dropped before [`finish`](MapWriter::finish), it leaves nothing, on disk or in the accounts.
+pub struct MapWriter {
+    store: Arc<BlockStore>,
+    task: TaskId,
+    schema: SchemaRef,
+    buckets: usize,
+    pending: Pending,
+    done: Vec<Vec<RecordBatch>>,
+    done_bytes: usize,
+    held: Reservation,
+    /// The budget refused the batch that waits: it must leave memory before the next one comes.
+    pressed: bool,
+    encoder: Option<Encoder>,
+    spill: Option<Spill>,
+}
+
+impl MapWriter {
+    pub(crate) fn new(store: Arc<BlockStore>, task: TaskId, schema: SchemaRef, buckets: usize) -> MapWriter {
+        MapWriter {
+            held: Reservation::new(Arc::clone(&store.config.budget)),
+            task,
+            buckets,
+            pending: Pending::new(Arc::clone(&schema), buckets),
+            done: vec![Vec::new(); buckets],
+            done_bytes: 0,
+            pressed: false,
+            encoder: None,
+            spill: None,
+            schema,
+            store,
+        }
+    }
+
+    /// The schema all batches must have (types of all columns; names may differ).
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Appends all rows of a batch to a bucket. A batch of a good size is kept as it is, without a copy.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] if the bucket or the column types are not the writer's; [`StoreError::Io`] and
+    /// [`StoreError::Arrow`] from a spill. After an error the writer is only good for dropping.
+    pub fn push(&mut self, bucket: usize, batch: RecordBatch) -> Result<(), StoreError> {
+        self.check_bucket(bucket)?;
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let batch = self.adopt(batch)?;
+        let bytes = batch_bytes(&batch);
+        let large = batch.num_rows() * 2 >= self.store.config.batch_rows;
+        if large && !self.pending.has_rows(bucket) && !drags_memory(&batch, bytes) {
+            self.make_room(bytes)?;
+            // `make_room` may have gathered, never the other way: the bucket has still no waiting rows.
+            self.done[bucket].push(batch);
+            self.done_bytes += bytes;
+            return Ok(());
+        }
+        let rows = batch.num_rows() as u32;
+        self.admit(batch, bytes)?;
+        self.pending.note(bucket, 0..rows);
+        Ok(())
+    }
+
+    /// Appends some rows of a batch to a bucket, in the order of `rows`. Scatter one batch with one call per bucket, one
+    /// after the other: the batch is then held once and its rows are copied once, when they are gathered.
+    ///
+    /// # Errors
+    /// As [`push`](MapWriter::push); also [`StoreError::Invalid`] for a null or a row the batch does not have.
+    pub fn push_indices(&mut self, bucket: usize, batch: &RecordBatch, rows: &UInt32Array) -> Result<(), StoreError> {
+        self.check_bucket(bucket)?;
+        let len = batch.num_rows();
+        if rows.null_count() > 0 || rows.values().iter().any(|&r| r as usize >= len) {
+            return Err(self.invalid(format!("row numbers with nulls or beyond the {len} rows of the batch")));
+        }
+        if rows.is_empty() {
+            return Ok(());
+        }
+        if !self.pending.is_last(batch) {
+            let batch = self.adopt(batch.clone())?;
+            let bytes = batch_bytes(&batch);
+            self.admit(batch, bytes)?;
+        }
+        self.pending.note(bucket, rows.values().iter().copied());
+        Ok(())
+    }
+
+    /// Makes the output readable and says how large its buckets are.
+    ///
+    /// # Errors
+    /// As [`push`](MapWriter::push); also [`StoreError::Exists`] if this attempt already has an output.
+    pub fn finish(mut self) -> Result<MapOutput, StoreError> {
+        let in_memory = self.store.config.memory && self.spill.is_none() && !self.pressed;
+        if in_memory && self.gather()? {
+            return self.finish_in_memory();
+        }
+        self.finish_in_file()
+    }
+
+    fn finish_in_memory(mut self) -> Result<MapOutput, StoreError> {
+        let buckets = self.done.iter().map(|batches| bucket_size(batches)).collect();
+        let output = MapOutput { buckets, spilled_bytes: 0 };
+        let done = std::mem::take(&mut self.done);
+        self.store.publish_memory(self.task, Arc::clone(&self.schema), done, self.held.take(), &output)?;
+        Ok(output)
+    }
+
+    fn finish_in_file(mut self) -> Result<MapOutput, StoreError> {
+        let spilled = self.spill.as_ref().map_or(0, Spill::bytes);
+        let store = Arc::clone(&self.store);
+        let target = store.config.batch_rows;
+        self.prepare_encoder()?;
+        let mut out = FileWriter::create(store.temporary(self.task, "tmp"), store.path(self.task), &self.schema)?;
+        let (spill, done, encoder) = (self.spill.as_ref(), &mut self.done, &mut self.encoder);
+        let mut buffer = Vec::new();
+        // Encoded batches are let go at once: the memory falls while the file grows.
+        let mut put = |out: &mut FileWriter, batch: RecordBatch| match encoder.as_mut() {
+            Some(encoder) => out.block(&encoder.encode(&batch)?, batch.num_rows()),
+            None => Ok(()),
+        };
+        let put = std::cell::RefCell::new(&mut put);
+        self.pending.drain(
+            target,
+            &mut out,
+            |out, bucket| {
+                if bucket > 0 {
+                    out.end_bucket();
+                }
+                if let Some(spill) = spill {
+                    spill.copy(bucket, out, &mut buffer)?;
+                }
+                std::mem::take(&mut done[bucket]).into_iter().try_for_each(|batch| (put.borrow_mut())(out, batch))
+            },
+            |out, _, batch| (put.borrow_mut())(out, batch),
+        )?;
+        if self.buckets > 0 {
+            out.end_bucket();
+        }
+        self.spill = None;
+        self.held.shrink_to(0);
+        let output = store.publish_file(self.task, out, spilled)?;
+        Ok(output)
+    }
+
+    fn adopt(&self, batch: RecordBatch) -> Result<RecordBatch, StoreError> {
+        if !same_types(batch.schema_ref(), &self.schema) {
+            return Err(self.invalid(format!("batch of {}, writer of {}", batch.schema_ref(), self.schema)));
+        }
+        Ok(adopt(batch, &self.schema)?)
+    }
+
+    fn check_bucket(&self, bucket: usize) -> Result<(), StoreError> {
+        if bucket < self.buckets {
+            return Ok(());
+        }
+        Err(self.invalid(format!("bucket {bucket} of {}", self.buckets)))
+    }
+
+    fn invalid(&self, detail: String) -> StoreError {
+        StoreError::Invalid { task: self.task, detail }
+    }
+
+    /// Lets a batch in whose rows will be scattered.
+    fn admit(&mut self, batch: RecordBatch, bytes: usize) -> Result<(), StoreError> {
+        let most = self.buckets.clamp(PENDING_BATCHES.0, PENDING_BATCHES.1);
+        let full = self.pending.batches() >= most || self.pending.bytes() + bytes > self.store.config.buffer_bytes;
+        if full && self.pending.batches() > 0 {
+            self.gather()?;
+        }
+        self.make_room(bytes)?;
+        self.pending.admit(batch, bytes);
+        Ok(())
+    }
+
+    /// Takes `bytes` from the budget, by spilling if need be. A batch that fits nowhere is let in all the same, alone.
+    fn make_room(&mut self, bytes: usize) -> Result<(), StoreError> {
+        let held = self.done_bytes + self.pending.bytes();
+        let over = !self.store.config.memory && held + bytes > self.store.config.spill_bytes;
+        if self.pressed || (over && held > 0) {
+            self.spill()?;
+        }
+        if !self.reserve(bytes) {
+            self.spill()?;
+            self.pressed = !self.held.try_grow(bytes);
+        }
+        Ok(())
+    }
+
+    fn reserve(&mut self, bytes: usize) -> bool {
+        self.held.try_grow(bytes) || (self.store.evict(bytes) > 0 && self.held.try_grow(bytes))
+    }
+
+    /// Turns what waits into dense batches. False if there was no memory for them and everything was spilled instead.
+    fn gather(&mut self) -> Result<bool, StoreError> {
+        if self.pending.batches() == 0 {
+            return Ok(true);
+        }
+        // While gathering, the rows exist twice.
+        if self.pressed || !self.reserve(self.pending.bytes()) {
+            self.spill()?;
+            return Ok(false);
+        }
+        let target = self.store.config.batch_rows;
+        let mut sink = (&mut self.done, 0usize);
+        self.pending.drain(
+            target,
+            &mut sink,
+            |_, _| Ok::<(), StoreError>(()),
+            |(done, bytes), bucket, batch| {
+                *bytes += batch_bytes(&batch);
+                done[bucket].push(batch);
+                Ok(())
+            },
+        )?;
+        self.done_bytes += sink.1;
+        // Estimates and outcomes differ a little (null bitmaps, dictionaries); the account must say what is held.
+        if self.held.bytes() < self.done_bytes {
+            let missing = self.done_bytes - self.held.bytes();
+            if !self.reserve(missing) {
+                self.spill()?;
+                return Ok(false);
+            }
+        }
+        self.held.shrink_to(self.done_bytes);
+        Ok(true)
+    }
+
+    fn prepare_encoder(&mut self) -> Result<(), StoreError> {
+        if self.encoder.is_none() {
+            self.encoder = Some(Encoder::new(&self.schema, self.store.config.compression)?);
+        }
+        Ok(())
+    }
+
+    /// Puts everything held on disk.
+    fn spill(&mut self) -> Result<(), StoreError> {
+        self.pressed = false;
+        if self.pending.batches() == 0 && self.done_bytes == 0 {
+            return Ok(());
+        }
+        self.prepare_encoder()?;
+        let mut spill = match self.spill.take() {
+            Some(spill) => spill,
+            None => Spill::create(self.store.temporary(self.task, "spill.tmp"), self.buckets)?,
+        };
+        let before = spill.bytes();
+        let (done, encoder) = (&mut self.done, &mut self.encoder);
+        let mut put = |spill: &mut Spill, bucket: usize, batch: RecordBatch| match encoder.as_mut() {
+            Some(encoder) => spill.block(bucket, &encoder.encode(&batch)?, batch.num_rows()),
+            None => Ok(()),
+        };
+        let put = std::cell::RefCell::new(&mut put);
+        self.pending.drain(
+            self.store.config.batch_rows,
+            &mut spill,
+            |spill, bucket| {
+                let batches = std::mem::take(&mut done[bucket]);
+                batches.into_iter().try_for_each(|batch| (put.borrow_mut())(spill, bucket, batch))
+            },
+            |spill, bucket, batch| (put.borrow_mut())(spill, bucket, batch),
+        )?;
+        spill.flush()?;
+        let bytes = spill.bytes() - before;
+        tracing::debug!(task = %self.task, bytes, "spilled shuffle rows");
+        crate::counters::add(&self.store.counters.spilled, bytes as usize);
+        self.spill = Some(spill);
+        self.done_bytes = 0;
+        self.held.shrink_to(0);
+        Ok(())
+    }
+}
+
+fn bucket_size(batches: &[RecordBatch]) -> BucketSize {
+    BucketSize {
+        rows: batches.iter().map(|b| b.num_rows() as u64).sum(),
+        bytes: batches.iter().map(|b| batch_bytes(b) as u64).sum(),
+    }
+}
