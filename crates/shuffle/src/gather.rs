@@ -7,6 +7,7 @@
 //! exactly the right size.
 
 use crate::encode::compact;
+use crate::error::StoreError;
 use arrow::array::{Array, RecordBatch, RecordBatchOptions};
 use arrow::compute::interleave;
 use arrow::datatypes::SchemaRef;
@@ -56,37 +57,19 @@ impl Pending {
         self.rows[bucket].extend(rows.map(|row| (batch, row)));
     }
 
-    /// Gives the rows of each bucket, in bucket order, as batches of at most `target` rows. `begin` is called before a
-    /// bucket's batches, for every bucket. Nothing waits afterwards, also after an error.
-    pub(crate) fn drain<S, E: From<ArrowError>>(
-        &mut self,
-        target: usize,
-        sink: &mut S,
-        mut begin: impl FnMut(&mut S, usize) -> Result<(), E>,
-        mut emit: impl FnMut(&mut S, usize, RecordBatch) -> Result<(), E>,
-    ) -> Result<(), E> {
+    /// Gives the rows of each bucket, in bucket order, as batches of at most `target` rows. Nothing waits afterwards, also
+    /// after an error.
+    pub(crate) fn drain(&mut self, target: usize, sink: &mut dyn Sink) -> Result<(), StoreError> {
         let batches = std::mem::take(&mut self.batches);
         self.bytes = 0;
         let columns: Vec<Vec<&dyn Array>> = (0..self.schema.fields().len())
             .map(|c| batches.iter().map(|b| b.column(c).as_ref() as &dyn Array).collect())
             .collect();
         let mut result = Ok(());
-        let mut at: Vec<(usize, usize)> = Vec::new();
         for (bucket, rows) in self.rows.iter_mut().enumerate() {
             if result.is_ok() {
-                result = begin(sink, bucket).and_then(|()| {
-                    if rows.is_empty() {
-                        return Ok(());
-                    }
-                    // Even parts: 8500 rows are better as two batches of 4250 than as one of 8192 and a crumb.
-                    let parts = rows.len().div_ceil(target.max(1));
-                    for part in rows.chunks(rows.len().div_ceil(parts)) {
-                        at.clear();
-                        at.extend(part.iter().map(|&(b, r)| (b as usize, r as usize)));
-                        gather(&self.schema, &columns, &at, &mut |batch| emit(sink, bucket, batch))?;
-                    }
-                    Ok(())
-                });
+                result =
+                    sink.begin(bucket).and_then(|()| drain_bucket(&self.schema, &columns, bucket, rows, target, sink));
             }
             rows.clear();
         }
@@ -94,31 +77,52 @@ impl Pending {
     }
 }
 
-fn gather<E: From<ArrowError>>(
+/// Takes the buckets in order, each announced before its batches.
+pub(crate) trait Sink {
+    fn begin(&mut self, _bucket: usize) -> Result<(), StoreError> {
+        Ok(())
+    }
+    fn take(&mut self, bucket: usize, batch: RecordBatch) -> Result<(), StoreError>;
+}
+
+fn drain_bucket(
     schema: &SchemaRef,
     columns: &[Vec<&dyn Array>],
-    rows: &[(usize, usize)],
-    emit: &mut dyn FnMut(RecordBatch) -> Result<(), E>,
-) -> Result<(), E> {
-    let one = |columns: &[Vec<&dyn Array>], rows: &[(usize, usize)]| -> Result<RecordBatch, ArrowError> {
-        let arrays = columns.iter().map(|c| interleave(c, rows)).collect::<Result<_, _>>()?;
-        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
-        // `interleave` keeps the buffers of view columns: without this the input batches would stay alive whole.
-        compact(&RecordBatch::try_new_with_options(Arc::clone(schema), arrays, &options)?)
-    };
-    match one(columns, rows) {
-        Ok(batch) => emit(batch),
-        // Dictionaries of several batches may together need more keys than their key type has. One batch at a time
-        // always fits.
-        Err(_) if rows.first().map(|r| r.0) != rows.last().map(|r| r.0) => {
-            for run in rows.chunk_by(|a, b| a.0 == b.0) {
-                let Some(&(source, _)) = run.first() else { continue };
-                let single: Vec<Vec<&dyn Array>> = columns.iter().map(|c| vec![c[source]]).collect();
-                let run: Vec<(usize, usize)> = run.iter().map(|&(_, row)| (0, row)).collect();
-                emit(one(&single, &run)?)?;
-            }
-            Ok(())
-        }
-        Err(e) => Err(e.into()),
+    bucket: usize,
+    rows: &[(u32, u32)],
+    target: usize,
+    sink: &mut dyn Sink,
+) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
     }
+    // Even parts: 8500 rows are better as two batches of 4250 than as one of 8192 and a crumb.
+    let parts = rows.len().div_ceil(target.max(1));
+    let mut at: Vec<(usize, usize)> = Vec::new();
+    for part in rows.chunks(rows.len().div_ceil(parts)) {
+        at.clear();
+        at.extend(part.iter().map(|&(b, r)| (b as usize, r as usize)));
+        match gather(schema, columns, &at) {
+            Ok(batch) => sink.take(bucket, batch)?,
+            // Dictionaries of several batches may together need more keys than their key type has. The rows of one
+            // batch always fit.
+            Err(_) if at.first().map(|r| r.0) != at.last().map(|r| r.0) => {
+                for run in at.chunk_by(|a, b| a.0 == b.0) {
+                    let Some(&(source, _)) = run.first() else { continue };
+                    let single: Vec<Vec<&dyn Array>> = columns.iter().map(|c| vec![c[source]]).collect();
+                    let run: Vec<(usize, usize)> = run.iter().map(|&(_, row)| (0, row)).collect();
+                    sink.take(bucket, gather(schema, &single, &run)?)?;
+                }
+            }
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(())
+}
+
+fn gather(schema: &SchemaRef, columns: &[Vec<&dyn Array>], rows: &[(usize, usize)]) -> Result<RecordBatch, ArrowError> {
+    let arrays = columns.iter().map(|c| interleave(c, rows)).collect::<Result<_, _>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+    // `interleave` keeps the buffers of view columns: without this the input batches would stay alive whole.
+    compact(&RecordBatch::try_new_with_options(Arc::clone(schema), arrays, &options)?)
 }

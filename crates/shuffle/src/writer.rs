@@ -13,7 +13,7 @@
 use crate::encode::{Encoder, adopt, same_types};
 use crate::error::StoreError;
 use crate::file::FileWriter;
-use crate::gather::Pending;
+use crate::gather::{Pending, Sink};
 use crate::memory::{Reservation, batch_bytes, drags_memory};
 use crate::spill::Spill;
 use crate::store::BlockStore;
@@ -80,7 +80,7 @@ impl MapWriter {
         let large = batch.num_rows() * 2 >= self.store.config.batch_rows;
         if large && !self.pending.has_rows(bucket) && !drags_memory(&batch, bytes) {
             self.make_room(bytes)?;
-            // `make_room` may have gathered, never the other way: the bucket has still no waiting rows.
+            // It comes after everything of its bucket: what is spilled, and what is done.
             self.done[bucket].push(batch);
             self.done_bytes += bytes;
             return Ok(());
@@ -138,37 +138,17 @@ impl MapWriter {
         let spilled = self.spill.as_ref().map_or(0, Spill::bytes);
         let store = Arc::clone(&self.store);
         let target = store.config.batch_rows;
-        self.prepare_encoder()?;
-        let mut out = FileWriter::create(store.temporary(self.task, "tmp"), store.path(self.task), &self.schema)?;
-        let (spill, done, encoder) = (self.spill.as_ref(), &mut self.done, &mut self.encoder);
-        let mut buffer = Vec::new();
-        // Encoded batches are let go at once: the memory falls while the file grows.
-        let mut put = |out: &mut FileWriter, batch: RecordBatch| match encoder.as_mut() {
-            Some(encoder) => out.block(&encoder.encode(&batch)?, batch.num_rows()),
-            None => Ok(()),
-        };
-        let put = std::cell::RefCell::new(&mut put);
-        self.pending.drain(
-            target,
-            &mut out,
-            |out, bucket| {
-                if bucket > 0 {
-                    out.end_bucket();
-                }
-                if let Some(spill) = spill {
-                    spill.copy(bucket, out, &mut buffer)?;
-                }
-                std::mem::take(&mut done[bucket]).into_iter().try_for_each(|batch| (put.borrow_mut())(out, batch))
-            },
-            |out, _, batch| (put.borrow_mut())(out, batch),
-        )?;
+        let out = FileWriter::create(store.temporary(self.task, "tmp"), store.path(self.task), &self.schema)?;
+        let encoder = self.encoder()?;
+        let (spill, done) = (self.spill.take(), std::mem::take(&mut self.done));
+        let mut sink = ToFile { out, spill, done, encoder, buffer: Vec::new() };
+        self.pending.drain(target, &mut sink)?;
+        let ToFile { mut out, .. } = sink;
         if self.buckets > 0 {
             out.end_bucket();
         }
-        self.spill = None;
         self.held.shrink_to(0);
-        let output = store.publish_file(self.task, out, spilled)?;
-        Ok(output)
+        store.publish_file(self.task, out, spilled)
     }
 
     fn adopt(&self, batch: RecordBatch) -> Result<RecordBatch, StoreError> {
@@ -191,6 +171,8 @@ impl MapWriter {
 
     /// Lets a batch in whose rows will be scattered.
     fn admit(&mut self, batch: RecordBatch, bytes: usize) -> Result<(), StoreError> {
+        // With the row numbers, which can outweigh a narrow batch.
+        let bytes = bytes + batch.num_rows() * size_of::<(u32, u32)>();
         let most = self.buckets.clamp(PENDING_BATCHES.0, PENDING_BATCHES.1);
         let full = self.pending.batches() >= most || self.pending.bytes() + bytes > self.store.config.buffer_bytes;
         if full && self.pending.batches() > 0 {
@@ -230,18 +212,9 @@ impl MapWriter {
             return Ok(false);
         }
         let target = self.store.config.batch_rows;
-        let mut sink = (&mut self.done, 0usize);
-        self.pending.drain(
-            target,
-            &mut sink,
-            |_, _| Ok::<(), StoreError>(()),
-            |(done, bytes), bucket, batch| {
-                *bytes += batch_bytes(&batch);
-                done[bucket].push(batch);
-                Ok(())
-            },
-        )?;
-        self.done_bytes += sink.1;
+        let mut sink = ToDone { done: &mut self.done, bytes: 0 };
+        self.pending.drain(target, &mut sink)?;
+        self.done_bytes += sink.bytes;
         // Estimates and outcomes differ a little (null bitmaps, dictionaries); the account must say what is held.
         if self.held.bytes() < self.done_bytes {
             let missing = self.done_bytes - self.held.bytes();
@@ -254,11 +227,11 @@ impl MapWriter {
         Ok(true)
     }
 
-    fn prepare_encoder(&mut self) -> Result<(), StoreError> {
-        if self.encoder.is_none() {
-            self.encoder = Some(Encoder::new(&self.schema, self.store.config.compression)?);
+    fn encoder(&mut self) -> Result<Encoder, StoreError> {
+        match self.encoder.take() {
+            Some(encoder) => Ok(encoder),
+            None => Ok(Encoder::new(&self.schema, self.store.config.compression)?),
         }
-        Ok(())
     }
 
     /// Puts everything held on disk.
@@ -267,35 +240,78 @@ impl MapWriter {
         if self.pending.batches() == 0 && self.done_bytes == 0 {
             return Ok(());
         }
-        self.prepare_encoder()?;
-        let mut spill = match self.spill.take() {
+        let encoder = self.encoder()?;
+        let spill = match self.spill.take() {
             Some(spill) => spill,
             None => Spill::create(self.store.temporary(self.task, "spill.tmp"), self.buckets)?,
         };
         let before = spill.bytes();
-        let (done, encoder) = (&mut self.done, &mut self.encoder);
-        let mut put = |spill: &mut Spill, bucket: usize, batch: RecordBatch| match encoder.as_mut() {
-            Some(encoder) => spill.block(bucket, &encoder.encode(&batch)?, batch.num_rows()),
-            None => Ok(()),
-        };
-        let put = std::cell::RefCell::new(&mut put);
-        self.pending.drain(
-            self.store.config.batch_rows,
-            &mut spill,
-            |spill, bucket| {
-                let batches = std::mem::take(&mut done[bucket]);
-                batches.into_iter().try_for_each(|batch| (put.borrow_mut())(spill, bucket, batch))
-            },
-            |spill, bucket, batch| (put.borrow_mut())(spill, bucket, batch),
-        )?;
+        let mut sink = ToSpill { spill, done: &mut self.done, encoder };
+        self.pending.drain(self.store.config.batch_rows, &mut sink)?;
+        let ToSpill { mut spill, encoder, .. } = sink;
         spill.flush()?;
         let bytes = spill.bytes() - before;
         tracing::debug!(task = %self.task, bytes, "spilled shuffle rows");
         crate::counters::add(&self.store.counters.spilled, bytes as usize);
         self.spill = Some(spill);
+        self.encoder = Some(encoder);
         self.done_bytes = 0;
         self.held.shrink_to(0);
         Ok(())
+    }
+}
+
+/// Gathered rows stay.
+struct ToDone<'a> {
+    done: &'a mut [Vec<RecordBatch>],
+    bytes: usize,
+}
+
+impl Sink for ToDone<'_> {
+    fn take(&mut self, bucket: usize, batch: RecordBatch) -> Result<(), StoreError> {
+        self.bytes += batch_bytes(&batch);
+        self.done[bucket].push(batch);
+        Ok(())
+    }
+}
+
+/// What is done and what waits goes to the spill file; each batch is let go when it is encoded.
+struct ToSpill<'a> {
+    spill: Spill,
+    done: &'a mut [Vec<RecordBatch>],
+    encoder: Encoder,
+}
+
+impl Sink for ToSpill<'_> {
+    fn begin(&mut self, bucket: usize) -> Result<(), StoreError> {
+        std::mem::take(&mut self.done[bucket]).into_iter().try_for_each(|batch| self.take(bucket, batch))
+    }
+    fn take(&mut self, bucket: usize, batch: RecordBatch) -> Result<(), StoreError> {
+        self.spill.block(bucket, &self.encoder.encode(&batch)?, batch.num_rows())
+    }
+}
+
+/// Spilled, done, waiting: the order in which a bucket's rows came.
+struct ToFile {
+    out: FileWriter,
+    spill: Option<Spill>,
+    done: Vec<Vec<RecordBatch>>,
+    encoder: Encoder,
+    buffer: Vec<u8>,
+}
+
+impl Sink for ToFile {
+    fn begin(&mut self, bucket: usize) -> Result<(), StoreError> {
+        if bucket > 0 {
+            self.out.end_bucket();
+        }
+        if let Some(spill) = &self.spill {
+            spill.copy(bucket, &mut self.out, &mut self.buffer)?;
+        }
+        std::mem::take(&mut self.done[bucket]).into_iter().try_for_each(|batch| self.take(bucket, batch))
+    }
+    fn take(&mut self, _bucket: usize, batch: RecordBatch) -> Result<(), StoreError> {
+        self.out.block(&self.encoder.encode(&batch)?, batch.num_rows())
     }
 }
 
