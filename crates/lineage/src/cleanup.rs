@@ -126,11 +126,12 @@ impl Scheduler {
         self.actions.push(Action::ForgetStage { stage: id });
     }
 
-    /// A task that was being killed finished after all: its output is not on the books. If the stage's outputs have
-    /// been dropped, nothing else would ever free it.
+    /// A task that was being killed finished after all: its output is not on the books. If the stage's outputs were
+    /// dropped already, nothing else would ever free it; otherwise it goes with the others.
     pub(crate) fn drop_late_output(&mut self, id: StageId) {
-        if self.stages.get(&id).is_none_or(|s| !s.holds_data) {
-            self.actions.push(Action::DropOutput { stage: id });
+        match self.stages.get_mut(&id) {
+            Some(stage) if !stage.jobs.is_empty() || self.pinned.contains(&id) => stage.holds_data = true,
+            _ => self.actions.push(Action::DropOutput { stage: id }),
         }
     }
 }

@@ -79,11 +79,11 @@ pub enum TaskError {
 }
 
 impl TaskError {
-    /// Whether the same task could succeed when it is run again. Errors that the data and the expression alone
+    /// Whether the same task could succeed when it is run again. Errors that the data and the query alone
     /// determine (a division by zero, a corrupt file) would only repeat.
     pub fn is_retryable(&self) -> bool {
         match self {
-            TaskError::User { kind, .. } => matches!(kind, UserErrorKind::Closure | UserErrorKind::Execution),
+            TaskError::User { kind, .. } => matches!(kind, UserErrorKind::Closure),
             TaskError::Cancelled => false,
             TaskError::FetchFailed(_)
             | TaskError::Oom(_)

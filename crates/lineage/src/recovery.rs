@@ -23,9 +23,13 @@ impl Scheduler {
         if replan {
             self.replan_all();
         }
-        for (task, slot) in gone.tasks {
-            if slot == Slot::Running {
-                self.attempt_failed(executor, task, TaskError::Lost(reason.to_owned()));
+        let running = gone.tasks.into_iter().filter(|(_, slot)| *slot == Slot::Running);
+        let verdicts: Vec<_> = running
+            .map(|(task, _)| (task, self.put_back(executor, task, TaskError::Lost(reason.to_owned()))))
+            .collect();
+        for (task, verdict) in verdicts {
+            if let Some(verdict) = verdict {
+                self.fail_jobs_that_want(task, verdict);
             }
         }
     }

@@ -3,7 +3,7 @@
 //! A report counts only if the fleet has that very attempt on that very executor. This one test makes late, doubled
 //! and foreign reports harmless.
 
-use crate::error::TaskError;
+use crate::error::{FetchCause, TaskError};
 use crate::event::Action;
 use crate::fleet::Slot;
 use crate::ids::{ExecutorId, JobId, StageId, TaskId};
@@ -65,16 +65,23 @@ impl Scheduler {
     }
 
     pub(crate) fn task_failed(&mut self, executor: ExecutorId, task: TaskId, error: TaskError) {
-        if self.fleet.end(executor, task) == Some(Slot::Running) {
-            self.attempt_failed(executor, task, error);
+        if self.fleet.end(executor, task) != Some(Slot::Running) {
+            return;
+        }
+        let verdict = self.put_back(executor, task, error);
+        if let Some(verdict) = verdict {
+            self.fail_jobs_that_want(task, verdict);
         }
     }
 
-    /// An attempt that was running is over without output; its slot is free already.
-    pub(crate) fn attempt_failed(&mut self, executor: ExecutorId, task: TaskId, error: TaskError) {
+    /// An attempt that was running is over without output; its slot is free already. Its partition waits again, and
+    /// the answer is what its jobs must fail with, if it must not be tried any more.
+    ///
+    /// Ending jobs is left to the caller: that kills tasks and forgets stages, so the books must be right before.
+    pub(crate) fn put_back(&mut self, executor: ExecutorId, task: TaskId, error: TaskError) -> Option<JobError> {
         let TaskId { stage: id, partition, .. } = task;
-        let Some(stage) = self.stages.get_mut(&id) else { return };
-        let Some(state) = stage.tasks.get_mut(partition as usize) else { return };
+        let stage = self.stages.get_mut(&id)?;
+        let state = stage.tasks.get_mut(partition as usize)?;
         stage.running.remove(&partition);
         let (failures, limit) = match &error {
             TaskError::FetchFailed(_) => {
@@ -89,15 +96,13 @@ impl Scheduler {
         match &error {
             TaskError::FetchFailed(fetch) => {
                 // The reader's executor is only to blame if it may be the one that is cut off.
-                let cut_off = fetch.cause == crate::error::FetchCause::Unreachable;
+                let cut_off = fetch.cause == FetchCause::Unreachable;
                 self.wait_again(id, partition, cut_off.then_some(executor));
                 self.lose_recorded(fetch);
             }
             _ => self.wait_again(id, partition, Some(executor)),
         }
-        if failures >= limit {
-            self.fail_jobs_that_want(id, partition, JobError::TaskFailed { task, executor, failures, error });
-        }
+        (failures >= limit).then_some(JobError::TaskFailed { task, executor, failures, error })
     }
 
     fn wait_again(&mut self, id: StageId, partition: u32, avoid: Option<ExecutorId>) {
@@ -107,10 +112,10 @@ impl Scheduler {
         }
     }
 
-    fn fail_jobs_that_want(&mut self, id: StageId, partition: u32, error: JobError) {
-        let wanted_by = self.stages.get(&id).map(|s| s.wanted_by.clone()).unwrap_or_default();
+    pub(crate) fn fail_jobs_that_want(&mut self, task: TaskId, error: JobError) {
+        let wanted_by = self.stages.get(&task.stage).map(|s| s.wanted_by.clone()).unwrap_or_default();
         for job in wanted_by {
-            if self.jobs.get(&job).is_some_and(|j| j.wants(id, partition)) {
+            if self.jobs.get(&job).is_some_and(|j| j.wants(task.stage, task.partition)) {
                 self.end_job(job, Err(error.clone()));
             }
         }
