@@ -1,1 +1,4 @@
-//! Stub.
+//! What the tests that cross crates share.
+
+pub mod suite;
+pub mod tpcds;
