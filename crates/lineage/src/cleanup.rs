@@ -108,6 +108,7 @@ impl Scheduler {
         }
         stage.completed_once = stage.is_complete();
         self.actions.push(Action::DropOutput { stage: id });
+        self.hint_all(id);
         self.refresh(id);
         self.refresh_readers(id);
     }

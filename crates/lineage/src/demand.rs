@@ -8,9 +8,8 @@
 //! The walk is over stages, never over partitions, and only runs when some stage turns complete or incomplete out of
 //! turn. Otherwise the sets it leaves behind are kept up to date in place.
 
-use crate::ids::{ExecutorId, JobId, StageId};
+use crate::ids::{JobId, StageId};
 use crate::scheduler::Scheduler;
-use crate::spec::DependencyKind;
 use crate::stage::Stage;
 use std::collections::BTreeSet;
 
@@ -74,12 +73,9 @@ impl Scheduler {
     /// when one of its inputs became complete or incomplete, and when somebody begins to want it.
     pub(crate) fn refresh(&mut self, id: StageId) {
         self.work += 1;
-        let Some(stage) = self.stages.get(&id) else { return };
-        let ready = self.is_ready(stage);
-        if ready != stage.ready {
-            self.set_ready(id, ready);
-        }
-        let Some(stage) = self.stages.get(&id) else { return };
+        let Some(ready) = self.stages.get(&id).map(|stage| self.is_ready(stage)) else { return };
+        let Some(stage) = self.stages.get_mut(&id) else { return };
+        stage.ready = ready;
         let runnable = ready && !stage.queue.is_empty();
         for job in &stage.wanted_by {
             let Some(state) = self.jobs.get_mut(job) else { continue };
@@ -110,25 +106,6 @@ impl Scheduler {
         let completed_once = |id: StageId| self.stages.get(&id).is_some_and(|s| s.completed_once);
         stage.spec.inputs.iter().all(|d| complete(d.stage))
             && (stage.announced || stage.spec.after.iter().all(|id| completed_once(*id)))
-    }
-
-    fn set_ready(&mut self, id: StageId, ready: bool) {
-        let Some(mut stage) = self.stages.remove(&id) else { return };
-        stage.ready = ready;
-        if !ready {
-            stage.queue.clear_local();
-        } else if stage.spec.inputs.iter().any(|d| d.kind == DependencyKind::Narrow) {
-            // Once per start of a stage, so each partition pays for its own hint.
-            self.work += stage.queue.len() as u64;
-            stage.queue.set_local(|partition| self.input_place(&stage.spec, partition));
-        }
-        self.stages.insert(id, stage);
-    }
-
-    /// Where the narrow input of a partition lies; the first one's, if there are several.
-    pub(crate) fn input_place(&self, spec: &crate::spec::StageSpec, partition: u32) -> Option<ExecutorId> {
-        let narrow = spec.inputs.iter().find(|d| d.kind == DependencyKind::Narrow)?;
-        Some(self.stages.get(&narrow.stage)?.output(partition)?.executor)
     }
 
     /// Whether some live job waits for this output.

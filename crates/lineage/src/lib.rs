@@ -24,7 +24,7 @@
 //! | `graph`, `submission` | a spec is checked, put in order and registered |
 //! | `stage`, `job`, `queue`, `fleet` | the books: partitions and outputs, jobs, waiting partitions, slots |
 //! | `demand` | which stages are wanted, and which of them can start |
-//! | `placement` | which waiting task goes to which free slot |
+//! | `placement`, `locality` | which waiting task goes to which free slot |
 //! | `reports` | a task finished or failed, a result was taken |
 //! | `recovery` | an executor or an output is lost |
 //! | `cleanup` | a job ends: kill, drop, forget |
@@ -106,6 +106,7 @@ mod ids;
 mod invariants;
 mod job;
 mod job_error;
+mod locality;
 mod output;
 mod placement;
 mod progress;

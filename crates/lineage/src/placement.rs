@@ -96,8 +96,7 @@ impl Scheduler {
             }
             // Its place is busy. Before it goes elsewhere, see whether another partition belongs there.
             let executor = self.fleet.roomiest(placement, None)?;
-            let local = self.stages.get_mut(&id)?.queue.first_local(executor);
-            let local = local.filter(|p| self.stages.get(&id).is_some_and(|stage| self.is_wanted(stage, *p)));
+            let local = self.local_partition(id, executor);
             return Some((local.unwrap_or(partition), executor));
         }
     }

@@ -19,8 +19,8 @@ pub(crate) struct Queue {
     fresh: BTreeSet<u32>,
     retry: BTreeMap<ExecutorId, BTreeSet<u32>>,
     parked: BTreeSet<u32>,
-    /// Fresh partitions by where their input lies. Entries are not removed when a partition leaves by another way;
-    /// they are skipped when they come up.
+    /// Hints: partitions by where their narrow input was written. A hint is not removed when the partition is launched
+    /// elsewhere or the input moves, but skipped when it comes up, so that keeping them costs one step per output.
     local: BTreeMap<ExecutorId, VecDeque<u32>>,
 }
 
@@ -87,7 +87,7 @@ impl Queue {
         self.retry.range((from, Unbounded)).find_map(|(avoid, group)| Some((*group.first()?, *avoid)))
     }
 
-    /// A fresh partition whose input lies on `executor`.
+    /// A fresh partition whose input was once seen on `executor`.
     pub(crate) fn first_local(&mut self, executor: ExecutorId) -> Option<u32> {
         let line = self.local.get_mut(&executor)?;
         while let Some(partition) = line.front() {
@@ -100,17 +100,19 @@ impl Queue {
         None
     }
 
-    /// Tells where the inputs of the fresh partitions lie.
-    pub(crate) fn set_local(&mut self, place: impl Fn(u32) -> Option<ExecutorId>) {
-        self.local.clear();
-        for partition in &self.fresh {
-            if let Some(executor) = place(*partition) {
-                self.local.entry(executor).or_default().push_back(*partition);
-            }
+    /// The partition that `first_local` gave belongs elsewhere.
+    pub(crate) fn drop_local(&mut self, executor: ExecutorId) {
+        if let Some(line) = self.local.get_mut(&executor) {
+            line.pop_front();
         }
     }
 
-    /// Forgets where inputs lie: they are no longer complete.
+    /// The input of a partition lies on `executor`.
+    pub(crate) fn add_local(&mut self, executor: ExecutorId, partition: u32) {
+        self.local.entry(executor).or_default().push_back(partition);
+    }
+
+    /// Forgets where inputs lie.
     pub(crate) fn clear_local(&mut self) {
         self.local.clear();
     }

@@ -26,6 +26,7 @@ impl Scheduler {
         }
         let complete = stage.is_complete();
         let targets: Vec<JobId> = stage.target_of.iter().copied().collect();
+        self.hint_readers(id, partition, executor);
         for job in targets {
             let Some(state) = self.jobs.get_mut(&job) else { continue };
             if state.has_taken(partition) {

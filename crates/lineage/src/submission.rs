@@ -52,6 +52,7 @@ impl Scheduler {
         }
         let first_attempt = self.retired.remove(&id).unwrap_or(0);
         self.stages.insert(id, Stage::new(spec, first_attempt));
+        self.hint_all(id);
         self.refresh(id);
     }
 

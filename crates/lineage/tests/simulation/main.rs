@@ -1,6 +1,6 @@
 //! Whole clusters in memory: random lineages and jobs, executors that die and join, tasks that fail, files that rot,
-//! reports that come late or twice. The scheduler runs the show; `world.rs` plays everything around it and checks
-//! every action against its own, plain view of what is right.
+//! reports that come late or twice. The scheduler runs the show; `world.rs` plays everything around it, and
+//! `world/judge.rs` checks every action against its own, plain view of what is right.
 //!
 //! A run is a lineage plus a list of numbers, each of which decides one step. After the last number nothing bad
 //! happens any more, and every job that is still live must then finish. So proptest shrinks a failure to the few
@@ -72,7 +72,7 @@ fn long_lives() {
             (state >> 16) as u32
         };
         let stage = |next: &mut dyn FnMut() -> u32| {
-            (1 + next() % 8, next() % 8 == 0, vec![next() as u8, next() as u8, next() as u8])
+            (1 + next() % 8, next().is_multiple_of(8), vec![next() as u8, next() as u8, next() as u8])
         };
         let stages: Vec<RandomStage> = (0..4 + next() % 8).map(|_| stage(&mut next)).collect();
         let mut world = World::new(lineage(&stages), (seed % 3) as u32);

@@ -1,0 +1,184 @@
+//! Every action the scheduler asks for is checked against a plain view of what is right, worked out from definitions
+//! and not from the scheduler's own sets; then it is carried out.
+
+use super::*;
+
+impl World {
+    pub(super) fn send(&mut self, event: Event) -> Vec<Action> {
+        self.clock += 1;
+        let context = format!("{event:?}");
+        let actions = self.scheduler.handle(Duration::from_millis(self.clock), event);
+        if let Err(error) = self.scheduler.check_invariants() {
+            panic!("after {context}: {error}");
+        }
+        for spec in &self.specs {
+            if self.scheduler.is_complete(spec.id) {
+                self.completed_once.insert(spec.id);
+            }
+        }
+        for action in &actions {
+            self.judge(action, &context);
+        }
+        self.no_slot_idles();
+        actions
+    }
+
+    fn judge(&mut self, action: &Action, context: &str) {
+        match action {
+            Action::StageStarting { stage } => {
+                assert!(self.started.insert(*stage), "{stage} starts twice");
+                for before in &self.spec(*stage).after {
+                    assert!(self.completed_once.contains(before), "{stage} starts before {before}");
+                }
+            }
+            Action::Launch { executor, task } => self.judge_launch(*executor, *task, context),
+            Action::Kill { executor, task } => {
+                assert!(!self.wanted(task.stage).contains(&task.partition), "{task} killed, but wanted");
+                let running = self.machines.get_mut(executor).unwrap().tasks.get_mut(task).unwrap();
+                assert!(!std::mem::replace(&mut running.killed, true), "{task} killed twice");
+            }
+            Action::ResultReady { job, partition, executor, attempt } => {
+                assert!(!self.jobs[job].taken.contains(partition), "offered, but taken");
+                self.offers.push((*job, *partition, *executor, *attempt));
+            }
+            Action::DropOutput { stage } => {
+                assert!(!self.jobs.values().any(|j| j.lineage.contains(stage)), "{stage} dropped, but needed");
+                let known = self.scheduler.stage(*stage).is_some();
+                assert!(!known || !self.pinned.contains(stage), "{stage} dropped, but pinned");
+                self.completed_once.remove(stage);
+                for machine in self.machines.values_mut() {
+                    machine.files.retain(|f| f.stage != *stage);
+                }
+            }
+            Action::ForgetStage { stage } => {
+                assert!(!self.jobs.values().any(|j| j.lineage.contains(stage)), "{stage} forgotten, but needed");
+                let kept: Vec<_> = self.pinned.iter().copied().filter(|s| self.scheduler.stage(*s).is_some()).collect();
+                assert!(!self.lineage(kept).contains(stage), "{stage} forgotten, but behind a pin");
+                self.started.remove(stage);
+                self.completed_once.remove(stage);
+            }
+            Action::JobFinished { job } => {
+                let ended = self.jobs.remove(job).expect("ended once");
+                assert_eq!(ended.taken.len() as u32, self.spec(ended.target).partitions, "finished too early");
+                self.note_end(*job);
+            }
+            Action::JobFailed { job, error } => {
+                let ended = self.jobs.remove(job).expect("ended once");
+                self.failed += 1;
+                self.judge_failure(&ended, error);
+                self.note_end(*job);
+            }
+        }
+    }
+
+    fn note_end(&mut self, job: JobId) {
+        self.offers.retain(|offer| offer.0 != job);
+        self.ended += 1;
+        self.recomputed += self.scheduler.recomputed(job).len();
+    }
+
+    fn judge_launch(&mut self, executor: ExecutorId, task: TaskId, context: &str) {
+        let spec = self.spec(task.stage).clone();
+        assert!(self.started.contains(&task.stage), "{task} launched before StageStarting");
+        assert!(
+            self.scheduler.outputs(task.stage).unwrap()[task.partition as usize].is_none(),
+            "{task} is done already"
+        );
+        assert!(self.wanted(task.stage).contains(&task.partition), "{task} launched for nobody after {context}");
+        let mut inputs = vec![];
+        for input in &spec.inputs {
+            for (map, output) in (0..).zip(self.scheduler.outputs(input.stage).expect("inputs are known")) {
+                let output = output.as_ref().expect("inputs are complete");
+                if input.kind != DependencyKind::Narrow || map == task.partition {
+                    inputs.push((input.stage, map, output.executor, output.attempt));
+                }
+            }
+        }
+        let already = self
+            .machines
+            .values()
+            .flat_map(|m| &m.tasks)
+            .any(|(t, running)| !running.killed && (t.stage, t.partition) == (task.stage, task.partition));
+        assert!(!already, "{task} runs already");
+        let last = self.last_attempt.insert((task.stage, task.partition), task.attempt);
+        assert!(last.is_none_or(|last| last < task.attempt), "{task}: attempt used before");
+        let machine = self.machines.get_mut(&executor).expect("launched on an executor that is there");
+        assert!(
+            if spec.placement == Placement::Driver { machine.driver } else { machine.anywhere },
+            "{task} misplaced"
+        );
+        machine.tasks.insert(task, Running { inputs, killed: false });
+        assert!(machine.tasks.len() <= machine.slots as usize, "{executor} has more tasks than slots");
+    }
+
+    fn judge_failure(&self, job: &LiveJob, error: &JobError) {
+        match error {
+            JobError::Cancelled => assert!(job.cancelled),
+            JobError::TaskFailed { task, failures, error, .. } => {
+                assert!(job.lineage.contains(&task.stage));
+                assert_eq!(Some(error), self.recent_error.as_ref(), "not the last error");
+                match error {
+                    TaskError::FetchFailed(_) => assert!(*failures >= self.config.max_fetch_failures),
+                    error => {
+                        assert!(!error.is_retryable() || *failures >= self.config.max_failures);
+                        assert!(self.failures[&(task.stage, task.partition)] >= *failures);
+                    }
+                }
+            }
+            other => panic!("the spec was sound: {other}"),
+        }
+    }
+
+    /// The partitions of a stage that some job waits for and that have no output, by the book: from the definition,
+    /// without the scheduler's sets.
+    fn wanted(&self, stage: StageId) -> BTreeSet<u32> {
+        let missing = |stage: StageId| -> BTreeSet<u32> {
+            let outputs = self.scheduler.outputs(stage).unwrap_or_default();
+            (0..).zip(outputs).filter(|(_, o)| o.is_none()).map(|(p, _)| p).collect()
+        };
+        let mut wanted: BTreeMap<StageId, BTreeSet<u32>> = BTreeMap::new();
+        for job in self.jobs.values() {
+            let target: BTreeSet<u32> = missing(job.target).difference(&job.taken).copied().collect();
+            wanted.entry(job.target).or_default().extend(target);
+        }
+        // Readers come after their inputs in this lineage, so one pass from the back sees every reader first.
+        for spec in self.specs.iter().rev() {
+            if wanted.get(&spec.id).is_none_or(BTreeSet::is_empty) {
+                continue;
+            }
+            for input in &spec.inputs {
+                wanted.entry(input.stage).or_default().extend(missing(input.stage));
+            }
+            if !self.started.contains(&spec.id) {
+                for before in spec.after.iter().filter(|s| !self.completed_once.contains(s)) {
+                    wanted.entry(*before).or_default().extend(missing(*before));
+                }
+            }
+        }
+        wanted.remove(&stage).unwrap_or_default()
+    }
+
+    /// Whoever could work works, unless the only thing to do has just failed there.
+    fn no_slot_idles(&self) {
+        for spec in &self.specs {
+            let complete = |s: &StageId| self.scheduler.is_complete(*s);
+            let ready = spec.inputs.iter().all(|d| complete(&d.stage))
+                && (self.started.contains(&spec.id) || spec.after.iter().all(|s| self.completed_once.contains(s)));
+            if !ready {
+                continue;
+            }
+            let running = |p: &u32| {
+                let tasks = self.machines.values().flat_map(|m| &m.tasks);
+                tasks.into_iter().any(|(t, r)| !r.killed && t.stage == spec.id && t.partition == *p)
+            };
+            let waiting: Vec<u32> = self.wanted(spec.id).into_iter().filter(|p| !running(p)).collect();
+            let takes = |m: &Machine| if spec.placement == Placement::Driver { m.driver } else { m.anywhere };
+            let free = self.machines.values().filter(|m| takes(m) && m.tasks.len() < m.slots as usize).count();
+            assert!(
+                waiting.is_empty() || free <= 1,
+                "{} waits with {waiting:?} though {free} executors have room",
+                spec.id
+            );
+        }
+    }
+}
