@@ -85,15 +85,33 @@ fn a_narrow_reader_runs_where_its_input_lies() {
     assert_eq!(readers, inputs);
 }
 
-#[test]
-fn a_free_slot_prefers_what_lies_there() {
+/// Stage 1 reads stage 0 narrowly. Executor 0 has inputs 0 and 2, executor 1 has 1 and 3; readers 0 and 1 run.
+fn narrow_readers() -> Bench {
     let mut b = Bench::new(&[1, 1]);
     b.send(job(0, [stage(0, 4), stage(1, 4).reads(StageId(0), Narrow)], 1));
-    // Executor 0 computes 0, 2 and 3; executor 1 computes 1.
-    b.finish(0, t(0, 0, 0)).finish(0, t(0, 2, 0)).finish(0, t(0, 3, 0)).finish(1, t(0, 1, 0));
+    b.finish(0, t(0, 0, 0)).finish(1, t(0, 1, 0)).finish(0, t(0, 2, 0)).finish(1, t(0, 3, 0));
     assert_eq!(b.launched(), [(0, t(1, 0, 0)), (1, t(1, 1, 0))]);
-    assert_eq!(b.finish(0, t(1, 0, 0)).launched(), [(0, t(1, 2, 0))]);
-    assert_eq!(b.finish(1, t(1, 1, 0)).launched(), [(1, t(1, 3, 0))], "better there than not at all");
+    b
+}
+
+#[test]
+fn a_free_slot_prefers_what_lies_there() {
+    let mut b = narrow_readers();
+    assert_eq!(b.finish(1, t(1, 1, 0)).launched(), [(1, t(1, 3, 0))], "partition 2 lies elsewhere");
+    assert_eq!(b.finish(1, t(1, 3, 0)).launched(), [(1, t(1, 2, 0))], "better here than not at all");
+}
+
+#[test]
+fn an_input_that_moved_draws_its_reader_along() {
+    let mut b = narrow_readers();
+    b.executor(2, 1, false, true);
+    assert_eq!(b.launched(), [(2, t(1, 2, 0))]);
+    b.send(Event::OutputLost(fetch_failed(t(0, 3, 0), 1, FetchCause::Gone)));
+    assert_eq!(b.finish(2, t(1, 2, 0)).launched(), [(2, t(0, 3, 1))]);
+    // Reader 3 is now at home on executor 2, whoever is asked first.
+    b.fail(1, t(1, 1, 0), io());
+    assert_eq!(b.launched(), []);
+    assert_eq!(b.finish(2, t(0, 3, 1)).launched(), [(2, t(1, 1, 1)), (1, t(1, 3, 0))]);
 }
 
 #[test]

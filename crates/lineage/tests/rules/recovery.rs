@@ -31,6 +31,15 @@ fn the_second_reader_that_misses_the_same_output_costs_nothing_more() {
 }
 
 #[test]
+fn a_new_output_in_the_same_place_is_not_mistaken_for_the_old_one() {
+    let mut b = Bench::new(&[4]);
+    b.send(job(0, two_stages(), 1)).finish(0, t(0, 0, 0)).finish(0, t(0, 1, 0));
+    b.fail(0, t(1, 0, 0), fetch_failed(t(0, 1, 0), 0, FetchCause::Gone)).finish(0, t(0, 1, 1));
+    b.fail(0, t(1, 1, 0), fetch_failed(t(0, 1, 0), 0, FetchCause::Gone));
+    assert_eq!(b.tasks(), [t(1, 1, 1)], "that was about attempt 0");
+}
+
+#[test]
 fn an_unreachable_executor_is_not_removed_for_that() {
     let mut b = readers_running();
     b.fail(0, t(1, 0, 0), fetch_failed(t(0, 1, 0), 1, FetchCause::Unreachable));

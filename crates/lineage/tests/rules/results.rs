@@ -37,6 +37,18 @@ fn a_copy_that_succeeds_after_all_ends_the_recomputation() {
 }
 
 #[test]
+fn a_copy_that_succeeds_after_all_needs_no_inputs_either() {
+    let mut b = Bench::new(&[2]);
+    b.send(job(0, two_stages(), 1)).finish(0, t(0, 0, 0)).finish(0, t(0, 1, 0));
+    b.executor(1, 1, false, true).fail(0, t(1, 1, 0), io());
+    b.finish(1, t(1, 1, 1)).finish(0, t(1, 0, 0));
+    b.executor(1, 0, false, true).remove(0);
+    assert_eq!(b.scheduler.launchable_tasks(), 2, "target partition 0 needs both inputs");
+    b.take(0, 0);
+    assert_eq!(b.scheduler.launchable_tasks(), 0);
+}
+
+#[test]
 fn the_drivers_patience_is_bounded_too() {
     let mut b = Bench::new(&[1]);
     b.send(job(0, [stage(0, 1)], 0));

@@ -40,6 +40,8 @@ pub(crate) struct World {
     next_id: u64,
     /// Results that the driver was told of and has not fetched.
     offers: Vec<(JobId, u32, ExecutorId, u32)>,
+    /// Results that the driver has copied and not reported yet.
+    copied: Vec<(JobId, u32)>,
     pinned: BTreeSet<StageId>,
     started: BTreeSet<StageId>,
     completed_once: BTreeSet<StageId>,
@@ -67,6 +69,7 @@ impl World {
             jobs: BTreeMap::new(),
             next_id: 0,
             offers: vec![],
+            copied: vec![],
             pinned: BTreeSet::new(),
             started: BTreeSet::new(),
             completed_once: BTreeSet::new(),
@@ -113,7 +116,8 @@ impl World {
         let (kind, pick) = (number % 100, (number / 100) as usize);
         match kind {
             0..45 => self.end_some_task(pick),
-            45..65 => self.take_some_result(pick),
+            45..60 => self.take_some_result(pick),
+            60..65 => self.report_copied(),
             65..73 => self.submit(pick),
             73 => self.cancel(pick),
             74..76 => self.pin(pick),
@@ -148,6 +152,8 @@ impl World {
             assert!(steps < 20_000, "no end: {:?}", self.scheduler.progress());
             if !self.offers.is_empty() {
                 self.take_some_result(steps);
+            } else if !self.copied.is_empty() {
+                self.report_copied();
             } else if self.machines.values().any(|m| !m.tasks.is_empty()) {
                 self.end_some_task(steps);
             } else {
@@ -280,13 +286,19 @@ impl World {
         let Some(live) = self.jobs.get_mut(&job) else { return };
         let target = live.target;
         match self.fetch(target, partition, executor, attempt) {
-            Ok(()) => {
-                self.jobs.get_mut(&job).unwrap().taken.insert(partition);
-                self.send(Event::ResultTaken { job, partition });
-            }
+            Ok(()) => self.copied.push((job, partition)),
             Err(fetch) => {
                 self.recent_error = Some(TaskError::FetchFailed(fetch.clone()));
                 self.send(Event::OutputLost(fetch));
+            }
+        }
+    }
+
+    fn report_copied(&mut self) {
+        for (job, partition) in std::mem::take(&mut self.copied) {
+            if let Some(live) = self.jobs.get_mut(&job) {
+                live.taken.insert(partition);
+                self.send(Event::ResultTaken { job, partition });
             }
         }
     }
