@@ -1,43 +1,92 @@
 //! The entry point: a session bound to a master.
 
+use crate::conf::Conf;
+use crate::driver::Driver;
+use crate::error::Result;
+use crate::events::EngineEvent;
+use crate::master::{ConfigFile, Master};
+use crate::planner::JobPlanner;
 use crate::progress::Progress;
-use datafusion::error::Result;
-use datafusion::prelude::*;
-use tokio::sync::watch;
+use crate::sql;
+use datafusion::common::TableReference;
+use datafusion::common::{DataFusionError, plan_err};
+use datafusion::dataframe::DataFrame;
+use datafusion::datasource::file_format::options::{
+    ArrowReadOptions, AvroReadOptions, CsvReadOptions, JsonReadOptions, ParquetReadOptions,
+};
+use datafusion::execution::context::DataFilePaths;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::SessionContext;
+use dpark_plan::cache::{CacheNode, CachedDataset};
+use dpark_plan::session;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio::sync::{broadcast, watch};
 
 /// Must be the first call in `main`: turns the process into a worker when it was started as one (and then never
 /// returns), otherwise does nothing.
-pub fn init() {}
+pub fn init() {
+    dpark_executor::worker::run_if_worker();
+}
 
-/// A session bound to a master. Cheap to clone; clones share everything.
+/// A session bound to a master. Cheap to clone; clones share everything. Jobs of several threads run at the same time.
 #[derive(Clone)]
 pub struct Context {
     session: SessionContext,
-    progress: watch::Receiver<Progress>,
+    pub(crate) driver: Arc<Driver>,
+    master: Master,
+    /// What `CACHE TABLE` hides: the tables as they were.
+    pub(crate) cached: Arc<Mutex<HashMap<TableReference, sql::CachedTable>>>,
 }
 
 /// Collects the settings of a [`Context`].
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 pub struct ContextBuilder {
     master: Option<String>,
     conf: Vec<(String, String)>,
 }
 
 impl ContextBuilder {
-    /// `local[N]`, `local[*]`, `process[N]`.
+    /// `local[N]`, `local[*]`, `process[N]`, `process[*]`.
     pub fn master(mut self, master: impl Into<String>) -> Self {
         self.master = Some(master.into());
         self
     }
+
     /// Sets one option, see `docs/config.md`; `datafusion.*` keys reach DataFusion's own options.
     pub fn conf(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.conf.push((key.into(), value.into()));
         self
     }
+
     /// Starts the context. Errors: an unknown master or option, a worker that cannot be started.
     pub fn build(self) -> Result<Context> {
-        let (_, progress) = watch::channel(Progress::default());
-        Ok(Context { session: SessionContext::new().enable_url_table(), progress })
+        let file = ConfigFile::load()?;
+        let mut conf = Conf::default();
+        for (key, value) in file.options() {
+            conf.set(key, &value)?;
+        }
+        for (key, value) in &self.conf {
+            conf.set(key, value)?;
+        }
+        let master = self.master.or_else(|| std::env::var("DPARK_MASTER").ok()).or_else(|| file.master.clone());
+        let master: Master = master.as_deref().unwrap_or("local[*]").parse()?;
+        let slots = match master {
+            Master::Local(n) | Master::Process(n) => n,
+        };
+        let mut config = session::config(conf.partitions.unwrap_or(slots));
+        for (key, value) in &conf.session {
+            config.options_mut().set(key, value)?;
+        }
+        let driver = Driver::start(master, &conf)?;
+        let state = session::state_builder(config)
+            .with_runtime_env(Arc::clone(driver.executor().runtime_env()))
+            .with_query_planner(Arc::new(JobPlanner::new(Arc::clone(&driver))))
+            .build();
+        let session = SessionContext::new_with_state(state);
+        sql::enable_paths(&session);
+        Ok(Context { session, driver, master, cached: Arc::default() })
     }
 }
 
@@ -46,20 +95,89 @@ impl Context {
     pub fn builder() -> ContextBuilder {
         ContextBuilder::default()
     }
-    /// One SQL statement as a lazy DataFrame; DDL takes effect at once.
-    pub async fn sql(&self, sql: &str) -> Result<DataFrame> {
-        self.session.sql(sql).await
+
+    /// Where tasks run.
+    pub fn master(&self) -> Master {
+        self.master
     }
+
+    /// One SQL statement as a lazy DataFrame; DDL takes effect at once.
+    pub async fn sql(&self, sql: &str) -> Result<DataFrame, DataFusionError> {
+        match sql::parse(sql) {
+            Ok(parsed) => match parsed.as_slice() {
+                [one] => sql::execute(self, &one.statement).await,
+                several => plan_err!("expected one statement, found {}", several.len()),
+            },
+            // DataFusion's own words for what neither parser understands.
+            Err(_) => self.session.sql(sql).await,
+        }
+    }
+
+    /// Parquet files: a file, a directory, a glob, a list of them, local or as object-store URLs. For other than the default
+    /// options use [`Context::session`].
+    pub async fn read_parquet<P: DataFilePaths>(&self, paths: P) -> Result<DataFrame, DataFusionError> {
+        self.session.read_parquet(paths, ParquetReadOptions::default()).await
+    }
+
+    /// CSV files with a header: a file, a directory, a glob, a list of them, local or as object-store URLs. For other than the default
+    /// options use [`Context::session`].
+    pub async fn read_csv<P: DataFilePaths>(&self, paths: P) -> Result<DataFrame, DataFusionError> {
+        self.session.read_csv(paths, CsvReadOptions::default()).await
+    }
+
+    /// Newline-delimited JSON files: a file, a directory, a glob, a list of them, local or as object-store URLs. For other than the default
+    /// options use [`Context::session`].
+    pub async fn read_json<P: DataFilePaths>(&self, paths: P) -> Result<DataFrame, DataFusionError> {
+        self.session.read_json(paths, JsonReadOptions::default()).await
+    }
+
+    /// Arrow IPC files: a file, a directory, a glob, a list of them, local or as object-store URLs. For other than the default
+    /// options use [`Context::session`].
+    pub async fn read_arrow<P: DataFilePaths>(&self, paths: P) -> Result<DataFrame, DataFusionError> {
+        self.session.read_arrow(paths, ArrowReadOptions::default()).await
+    }
+
+    /// Avro files: a file, a directory, a glob, a list of them, local or as object-store URLs. For other than the default
+    /// options use [`Context::session`].
+    pub async fn read_avro<P: DataFilePaths>(&self, paths: P) -> Result<DataFrame, DataFusionError> {
+        self.session.read_avro(paths, AvroReadOptions::default()).await
+    }
+
     /// DataFusion's session underneath: catalogs, functions, options.
     pub fn session(&self) -> &SessionContext {
         &self.session
     }
+
     /// Follows the running jobs.
     pub fn progress(&self) -> watch::Receiver<Progress> {
-        self.progress.clone()
+        self.driver.progress()
     }
+
+    /// What the engine does from now on, as it happens.
+    pub fn events(&self) -> broadcast::Receiver<EngineEvent> {
+        self.driver.events()
+    }
+
     /// Cancels every running job of this context; their streams end with an error.
-    pub fn cancel_all(&self) {}
-    /// Ends the context: cancels jobs, stops workers and waits for them, removes files. Dropping the last clone does the same.
-    pub async fn stop(&self) {}
+    pub fn cancel_all(&self) {
+        self.driver.cancel_all();
+    }
+
+    /// Frees the rows kept by `df.cache()`. The data set stays usable: the next job computes and keeps them anew.
+    pub fn unpersist(&self, df: &DataFrame) {
+        self.unpersist_plan(df.logical_plan());
+    }
+
+    pub(crate) fn unpersist_plan(&self, plan: &LogicalPlan) {
+        let dataset: Option<&Arc<CachedDataset>> = CacheNode::dataset_of(plan);
+        if let Some(stage) = dataset.and_then(|dataset| dataset.unclaim()) {
+            self.driver.unpin(stage);
+        }
+    }
+
+    /// Ends the context: cancels jobs, stops workers and waits for them, removes files. Dropping the last clone does
+    /// the same without waiting.
+    pub async fn stop(&self) {
+        self.driver.stop().await;
+    }
 }

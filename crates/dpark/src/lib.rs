@@ -1,8 +1,50 @@
-//! A columnar, SQL-fronted dataset engine.
+//! A columnar, SQL-fronted dataset engine: SQL, DataFrames and Rust closures over one lineage of Arrow record batches.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let ctx = dpark::Context::builder().master("local[4]").build()?;
+//! let delays = ctx.sql("SELECT origin, avg(dep_delay) FROM 'flights.parquet' GROUP BY origin").await?;
+//! delays.show().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! ```text
+//!  Context::sql, DataFrame calls ──DataFusion──► planner ──► job_exec ──► driver ──► executors (threads or processes)
+//!                                                   │                        │
+//!                                                   ├─ analyze, lineage_text └─ results, in partition order
+//!                                                   └─ write: files, committed
+//! ```
+//!
+//! | room | what lives there |
+//! |---|---|
+//! | [`Context`], `conf`, `master` | the entry point and its settings |
+//! | [`sql`] | statements, also our own |
+//! | `planner`, `job_exec`, `analyze` | queries as jobs |
+//! | `driver` | scheduling loop, workers, results |
+//! | `write` | committed output |
+//! | `events`, `progress` | what the engine tells of itself |
+//!
+//! A program that may run as `process[N]` calls [`init`] first in `main`: workers are copies of the program.
 
+mod analyze;
+mod conf;
 mod context;
+mod driver;
+mod error;
+mod events;
+mod job_exec;
+mod lineage_text;
+mod master;
+mod planner;
 mod progress;
+pub mod sql;
+mod write;
 
+pub use conf::{OPTIONS, OptionInfo};
 pub use context::{Context, ContextBuilder, init};
 pub use datafusion::dataframe::DataFrame;
+pub use error::{Error, Result};
+pub use events::EngineEvent;
+pub use master::Master;
 pub use progress::Progress;

@@ -1,1 +1,42 @@
-//! Stub.
+//! From DataFusion's plans to stages: everything that touches DataFusion's planning.
+//!
+//! ```text
+//!  LogicalPlan ──DataFusion──► ExecutionPlan ──lower──► JobPlan { StagePlan … } ──codec──► bytes ──► executor
+//!      │                           │                        │
+//!      │ cache, map_batches:       │ isolate_joins:         │ shuffle_read: the leaf at a cut
+//!      │ our logical nodes         │ joins that are right   │ scalar: values of scalar subqueries
+//!      │                           │ in isolated tasks      │ runtime_filter: join keys across cuts
+//! ```
+//!
+//! | room | what lives there |
+//! |---|---|
+//! | [`session`] | DataFusion's settings and rules for tasks |
+//! | [`isolate_joins`], [`gather`] | the physical optimizer rule that makes joins safe to cut |
+//! | [`lower`], [`stage`], [`sink`] | where plans are cut, and what a stage is |
+//! | [`shuffle_read`] | the leaf that reads another stage |
+//! | [`scalar`] | scalar subqueries across stages |
+//! | [`runtime_filter`] | filters from build sides to scans across stages |
+//! | [`cache`] | cached data sets |
+//! | [`functions`], [`map_batches`] | closures in plans |
+//! | [`write`] | files written by tasks |
+//! | [`codec`] | stages as bytes |
+
+pub mod cache;
+pub mod codec;
+pub mod functions;
+pub mod gather;
+pub mod isolate_joins;
+pub mod lower;
+pub mod map_batches;
+pub mod runtime_filter;
+pub mod scalar;
+pub mod session;
+pub mod shuffle_read;
+pub mod sink;
+pub mod stage;
+pub mod write;
+
+pub use lower::lower;
+pub use shuffle_read::{ReadKind, Selection, ShuffleInputs, ShuffleReadExec, ShuffleSource};
+pub use sink::StageSinkExec;
+pub use stage::{JobPlan, Output, StagePlan};

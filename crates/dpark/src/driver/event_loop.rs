@@ -1,0 +1,414 @@
+//! The driver's loop: messages in, the scheduler's actions out. It owns all state, so nothing here is locked.
+
+use super::executors::{Link, Links, Places, StageParts};
+use super::report::{JobReport, StageReport};
+use crate::error::Error;
+use crate::events::EngineEvent;
+use crate::progress::Progress;
+use datafusion::common::DataFusionError;
+use datafusion::prelude::SessionConfig;
+use dpark_executor::error::query_error;
+use dpark_executor::{TaskReport, TaskSuccess};
+use dpark_lineage::{
+    Action, Event, ExecutorId, FetchFailed, JobError, JobId, Scheduler, SchedulerConfig, StageId, TaskError, TaskId,
+    UserErrorKind,
+};
+use dpark_plan::runtime_filter::KeySummary;
+use dpark_plan::{JobPlan, StagePlan, StageSinkExec, codec};
+use dpark_shuffle::MapLocation;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{broadcast, mpsc, watch};
+
+/// What the loop is told.
+pub(crate) enum Message {
+    Submit {
+        job: JobId,
+        plan: Arc<JobPlan>,
+        config: SessionConfig,
+        events: mpsc::UnboundedSender<JobEvent>,
+    },
+    Cancel(JobId),
+    CancelAll,
+    Report {
+        executor: ExecutorId,
+        task: TaskId,
+        report: Box<TaskReport>,
+    },
+    ExecutorUp {
+        executor: ExecutorId,
+        link: Link,
+        slots: u32,
+        driver: bool,
+        anywhere: bool,
+        pid: u32,
+    },
+    ExecutorDown {
+        executor: ExecutorId,
+        reason: String,
+    },
+    /// No worker can be started any more: nothing will ever run.
+    Hopeless(String),
+    Taken {
+        job: JobId,
+        partition: u32,
+    },
+    Lost(FetchFailed),
+    Unpin(StageId),
+    Stop,
+}
+
+/// What a job is told.
+pub(crate) enum JobEvent {
+    Ready { partition: u32, location: MapLocation },
+    Finished(Box<JobReport>),
+    Failed(DataFusionError),
+}
+
+struct Job {
+    plan: Arc<JobPlan>,
+    events: mpsc::UnboundedSender<JobEvent>,
+    started: Instant,
+    /// Rows and metrics of the tasks that ran while the job lived.
+    stages: HashMap<StageId, StageReport>,
+}
+
+struct Stage {
+    plan: Arc<StagePlan>,
+    parts: StageParts,
+    /// Key summaries by map partition.
+    summaries: HashMap<u32, Vec<(u64, Arc<KeySummary>)>>,
+}
+
+pub(crate) struct EventLoop {
+    scheduler: Scheduler,
+    started: Instant,
+    links: Links,
+    stages: HashMap<StageId, Stage>,
+    jobs: HashMap<JobId, Job>,
+    places: HashMap<StageId, Places>,
+    next_version: u64,
+    own_shuffle: Option<SocketAddr>,
+    hopeless: Option<String>,
+    reports: mpsc::UnboundedSender<Message>,
+    progress: watch::Sender<Progress>,
+    events: broadcast::Sender<EngineEvent>,
+}
+
+impl EventLoop {
+    pub(crate) fn new(
+        max_failures: u32,
+        own_shuffle: Option<SocketAddr>,
+        reports: mpsc::UnboundedSender<Message>,
+        progress: watch::Sender<Progress>,
+        events: broadcast::Sender<EngineEvent>,
+    ) -> Self {
+        Self {
+            scheduler: Scheduler::new(SchedulerConfig { max_failures, ..Default::default() }),
+            started: Instant::now(),
+            links: Links::new(),
+            stages: HashMap::new(),
+            jobs: HashMap::new(),
+            places: HashMap::new(),
+            next_version: 0,
+            own_shuffle,
+            hopeless: None,
+            reports,
+            progress,
+            events,
+        }
+    }
+
+    pub(crate) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Message>) {
+        let mut tick = tokio::time::interval(Duration::from_millis(50));
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        let mut changed = false;
+        loop {
+            tokio::select! {
+                message = inbox.recv() => match message {
+                    None | Some(Message::Stop) => break,
+                    Some(message) => {
+                        self.message(message);
+                        changed = true;
+                    }
+                },
+                _ = tick.tick(), if changed || !self.jobs.is_empty() => {
+                    self.tell_progress();
+                    changed = false;
+                }
+            }
+        }
+        for job in self.jobs.into_values() {
+            let _ = job.events.send(JobEvent::Failed(Error::Stopped.into()));
+        }
+    }
+
+    fn message(&mut self, message: Message) {
+        match message {
+            Message::Submit { job, plan, config, events } => self.submit(job, plan, config, events),
+            Message::Cancel(job) => self.schedule(Event::JobCancelled { job }),
+            Message::CancelAll => {
+                for job in self.jobs.keys().copied().collect::<Vec<_>>() {
+                    self.schedule(Event::JobCancelled { job });
+                }
+            }
+            Message::Report { executor, task, report } => self.report(executor, task, *report),
+            Message::ExecutorUp { executor, link, slots, driver, anywhere, pid } => {
+                self.links.insert(executor, link);
+                self.tell(EngineEvent::ExecutorAdded { executor, pid });
+                self.schedule(Event::ExecutorAdded { executor, slots, driver, anywhere });
+            }
+            Message::ExecutorDown { executor, reason } => {
+                if self.links.remove(&executor).is_some() {
+                    tracing::warn!(%executor, %reason, "executor lost");
+                    self.tell(EngineEvent::ExecutorRemoved { executor, reason: reason.clone() });
+                    self.places.clear();
+                    self.schedule(Event::ExecutorRemoved { executor, reason });
+                }
+            }
+            Message::Hopeless(reason) => {
+                for job in self.jobs.keys().copied().collect::<Vec<_>>() {
+                    self.fail(job, Error::Start { what: "workers", detail: reason.clone() }.into());
+                    self.schedule(Event::JobCancelled { job });
+                }
+                self.hopeless = Some(reason);
+            }
+            Message::Taken { job, partition } => self.schedule(Event::ResultTaken { job, partition }),
+            Message::Lost(failed) => {
+                self.places.remove(&failed.stage);
+                self.schedule(Event::OutputLost(failed));
+            }
+            Message::Unpin(stage) => self.schedule(Event::StageUnpinned { stage }),
+            Message::Stop => {}
+        }
+    }
+
+    fn submit(
+        &mut self,
+        id: JobId,
+        plan: Arc<JobPlan>,
+        config: SessionConfig,
+        events: mpsc::UnboundedSender<JobEvent>,
+    ) {
+        if let Some(reason) = &self.hopeless {
+            let error = Error::Start { what: "workers", detail: reason.clone() };
+            let _ = events.send(JobEvent::Failed(error.into()));
+            return;
+        }
+        let options = Arc::new(options_of(&config));
+        for stage in &plan.stages {
+            self.stages.entry(stage.id).or_insert_with(|| Stage {
+                plan: Arc::clone(stage),
+                parts: StageParts {
+                    sink: StageSinkExec::from(stage.as_ref()),
+                    config: config.clone(),
+                    bytes: None,
+                    options: Arc::clone(&options),
+                },
+                summaries: HashMap::new(),
+            });
+        }
+        let stages = plan.stages.iter().map(|stage| stage.id).collect();
+        self.tell(EngineEvent::JobStarted { job: id, stages, target: plan.target });
+        let (spec, pins) = (plan.spec(id), plan.pins.clone());
+        self.jobs.insert(id, Job { plan, events, started: Instant::now(), stages: HashMap::new() });
+        for stage in pins {
+            self.schedule(Event::StagePinned { stage });
+        }
+        self.schedule(Event::JobSubmitted(spec));
+    }
+
+    fn report(&mut self, executor: ExecutorId, task: TaskId, report: TaskReport) {
+        let event = match report {
+            Ok(done) => {
+                self.finished(executor, task, &done);
+                Event::TaskFinished { executor, task, output: done.output }
+            }
+            Err(error) => {
+                if let TaskError::FetchFailed(failed) = &error {
+                    self.places.remove(&failed.stage);
+                }
+                if error != TaskError::Cancelled {
+                    tracing::info!(%task, %executor, %error, "task failed");
+                    self.tell(EngineEvent::TaskFailed { task, executor, error: error.to_string() });
+                }
+                Event::TaskFailed { executor, task, error }
+            }
+        };
+        self.schedule(event);
+    }
+
+    fn finished(&mut self, executor: ExecutorId, task: TaskId, done: &TaskSuccess) {
+        let (rows, bytes) = (done.output.rows(), done.output.bytes());
+        self.tell(EngineEvent::TaskFinished { task, executor, rows, bytes });
+        self.places.remove(&task.stage);
+        if let Some(stage) = self.stages.get_mut(&task.stage) {
+            let summaries = done.summaries.iter().map(|(id, summary)| (*id, Arc::new(summary.clone())));
+            stage.summaries.insert(task.partition, summaries.collect());
+        }
+        for job in self.jobs.values_mut() {
+            if job.plan.stages.iter().any(|stage| stage.id == task.stage) {
+                job.stages.entry(task.stage).or_default().add(done);
+            }
+        }
+    }
+
+    /// Lets the scheduler handle an event and does what it says.
+    fn schedule(&mut self, event: Event) {
+        for action in self.scheduler.handle(self.started.elapsed(), event) {
+            self.act(action);
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Launch { executor, task } => self.launch(executor, task),
+            Action::Kill { executor, task } => {
+                if let Some(link) = self.links.get(&executor) {
+                    link.kill(task);
+                }
+            }
+            Action::StageStarting { stage } => self.resolve_filters(stage),
+            Action::ResultReady { job, partition, executor, attempt } => {
+                let addr = self.links.get(&executor).and_then(|link| link.shuffle_addr(self.own_shuffle));
+                if let Some(job) = self.jobs.get(&job) {
+                    let location = MapLocation { map: partition, attempt, executor, addr };
+                    let _ = job.events.send(JobEvent::Ready { partition, location });
+                }
+            }
+            Action::DropOutput { stage } => {
+                self.places.remove(&stage);
+                self.links.values_mut().for_each(|link| link.drop_output(stage));
+            }
+            Action::ForgetStage { stage } => {
+                self.links.values_mut().for_each(|link| link.forget_stage(stage));
+                self.stages.remove(&stage);
+            }
+            Action::JobFinished { job } => {
+                let recomputed = self.scheduler.recomputed(job).to_vec();
+                self.tell(EngineEvent::JobEnded { job, error: None, recomputed: recomputed.clone() });
+                if let Some(mut job) = self.jobs.remove(&job) {
+                    let ids = job.plan.stages.iter().map(|stage| stage.id);
+                    let stages = ids.map(|id| (id, job.stages.remove(&id).unwrap_or_default())).collect();
+                    let report = JobReport { stages, recomputed, elapsed: job.started.elapsed() };
+                    let _ = job.events.send(JobEvent::Finished(Box::new(report)));
+                }
+            }
+            Action::JobFailed { job, error } => self.fail(job, job_error(error)),
+        }
+    }
+
+    fn launch(&mut self, executor: ExecutorId, task: TaskId) {
+        let fail = |this: &mut Self, message: String| {
+            let report = Box::new(Err(TaskError::User { kind: UserErrorKind::Plan, message }));
+            let _ = this.reports.send(Message::Report { executor, task, report });
+        };
+        let needs_bytes = self.links.get(&executor).is_some_and(|link| link.needs_bytes(task.stage));
+        let Some(stage) = self.stages.get_mut(&task.stage) else {
+            return fail(self, format!("Internal error: {} is not known to the driver", task.stage));
+        };
+        if needs_bytes && stage.parts.bytes.is_none() {
+            match codec::encode(&stage.parts.sink) {
+                Ok(bytes) => stage.parts.bytes = Some(Arc::new(bytes)),
+                Err(error) => return fail(self, error.strip_backtrace()),
+            }
+        }
+        let inputs = Arc::clone(&stage.plan);
+        let inputs = inputs.inputs.iter().filter_map(|input| Some((input.stage, self.places(input.stage)?)));
+        let inputs: Vec<_> = inputs.collect();
+        self.tell(EngineEvent::TaskStarted { task, executor });
+        if let (Some(stage), Some(link)) = (self.stages.get(&task.stage), self.links.get_mut(&executor)) {
+            let reports = self.reports.clone();
+            link.launch(task, &stage.parts, &inputs, move |report| {
+                let _ = reports.send(Message::Report { executor, task, report: Box::new(report) });
+            });
+        }
+    }
+
+    /// Where the outputs of a complete stage lie.
+    fn places(&mut self, stage: StageId) -> Option<Places> {
+        if let Some(places) = self.places.get(&stage) {
+            return Some(places.clone());
+        }
+        let outputs = self.scheduler.outputs(stage)?;
+        let locations = outputs.iter().enumerate().filter_map(|(map, output)| {
+            let output = output.as_ref()?;
+            let addr = self.links.get(&output.executor)?.shuffle_addr(self.own_shuffle);
+            Some(MapLocation { map: map as u32, attempt: output.attempt, executor: output.executor, addr })
+        });
+        let places = Places { version: self.next_version, locations: Arc::new(locations.collect()) };
+        self.next_version += 1;
+        self.places.insert(stage, places.clone());
+        Some(places)
+    }
+
+    fn resolve_filters(&mut self, stage: StageId) {
+        let Some(plan) = self.stages.get(&stage).map(|stage| Arc::clone(&stage.plan)) else {
+            return;
+        };
+        for filter in &plan.filters {
+            let Some(source) = self.stages.get(&filter.source) else {
+                continue;
+            };
+            let of_filter = |summaries: &Vec<(u64, Arc<KeySummary>)>| {
+                summaries.iter().find(|(id, _)| *id == filter.id).map(|(_, summary)| Arc::clone(summary))
+            };
+            let summaries: Option<Vec<_>> = (0..source.plan.partitions() as u32)
+                .map(|map| source.summaries.get(&map).and_then(of_filter))
+                .collect();
+            // Without every task's word the filter would drop rows; it is only an optimisation, so it may stay open.
+            if let Some(summaries) = summaries
+                && let Err(error) = filter.resolve(&summaries)
+            {
+                tracing::warn!(%stage, %error, "a runtime filter could not be made");
+            }
+        }
+    }
+
+    fn fail(&mut self, job: JobId, error: DataFusionError) {
+        let recomputed = self.scheduler.recomputed(job).to_vec();
+        self.tell(EngineEvent::JobEnded { job, error: Some(error.to_string()), recomputed });
+        if let Some(job) = self.jobs.remove(&job) {
+            let _ = job.events.send(JobEvent::Failed(error));
+        }
+    }
+
+    fn tell(&self, event: EngineEvent) {
+        // Nobody listening is fine.
+        let _ = self.events.send(event);
+    }
+
+    fn tell_progress(&self) {
+        let now = self.scheduler.progress();
+        let oldest = self.jobs.values().map(|job| job.started).min();
+        self.progress.send_replace(Progress {
+            jobs: self.jobs.len(),
+            stages: (now.stages_done as usize, now.stages_total as usize),
+            tasks: (now.tasks_done as usize, now.tasks_total as usize),
+            rows: now.rows,
+            bytes: now.bytes,
+            elapsed: oldest.map(|started| started.elapsed()).unwrap_or_default(),
+        });
+    }
+}
+
+/// The error a user sees: a query's own fault as one process would say it, everything else with its place.
+fn job_error(error: JobError) -> DataFusionError {
+    match error {
+        JobError::TaskFailed { error: TaskError::User { kind, message }, .. } if kind != UserErrorKind::Closure => {
+            query_error(&message)
+        }
+        JobError::TaskFailed { error: TaskError::Oom(message), .. } => DataFusionError::ResourcesExhausted(format!(
+            "{message}\nraise it with executor.memory, or lower shuffle.partitions' share by using more of them"
+        )),
+        error => Error::Job(error).into(),
+    }
+}
+
+/// The session's options that differ from nothing: all that have a value, by key.
+fn options_of(config: &SessionConfig) -> Vec<(String, String)> {
+    let entries = config.options().entries().into_iter();
+    entries.filter_map(|entry| Some((entry.key, entry.value?))).collect()
+}

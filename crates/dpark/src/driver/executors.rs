@@ -1,0 +1,135 @@
+//! The executors as the driver sees them: its own in this process, and workers behind a connection.
+//!
+//! What was sent to a worker once is not sent again: stages by id, places of outputs by version.
+
+use datafusion::prelude::SessionConfig;
+use dpark_executor::inputs::Locations;
+use dpark_executor::protocol::{Location, ToWorker};
+use dpark_executor::{Executor, TaskReport};
+use dpark_lineage::{ExecutorId, StageId, TaskId};
+use dpark_plan::StageSinkExec;
+use dpark_shuffle::Fetcher;
+use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// A stage as executors need it.
+pub(crate) struct StageParts {
+    pub(crate) sink: StageSinkExec,
+    pub(crate) config: SessionConfig,
+    /// Encoded when the first worker needs it.
+    pub(crate) bytes: Option<Arc<Vec<u8>>>,
+    pub(crate) options: Arc<Vec<(String, String)>>,
+}
+
+/// The places of one stage's outputs; the version changes with them.
+#[derive(Clone)]
+pub(crate) struct Places {
+    pub(crate) version: u64,
+    pub(crate) locations: Locations,
+}
+
+pub(crate) enum Link {
+    Local {
+        executor: Arc<Executor>,
+        fetcher: Fetcher,
+        known: HashSet<StageId>,
+    },
+    Worker {
+        outbox: mpsc::UnboundedSender<ToWorker>,
+        shuffle: SocketAddr,
+        known: HashSet<StageId>,
+        sent: HashMap<StageId, u64>,
+    },
+}
+
+impl Link {
+    pub(crate) fn worker(outbox: mpsc::UnboundedSender<ToWorker>, shuffle: SocketAddr) -> Self {
+        Link::Worker { outbox, shuffle, known: HashSet::new(), sent: HashMap::new() }
+    }
+
+    pub(crate) fn local(executor: Arc<Executor>, fetcher: Fetcher) -> Self {
+        Link::Local { executor, fetcher, known: HashSet::new() }
+    }
+
+    /// Whether the stage must be encoded before it can be launched here.
+    pub(crate) fn needs_bytes(&self, stage: StageId) -> bool {
+        matches!(self, Link::Worker { known, .. } if !known.contains(&stage))
+    }
+
+    /// Launches a task; `report` is used by the executor of this process.
+    pub(crate) fn launch(
+        &mut self,
+        task: TaskId,
+        parts: &StageParts,
+        inputs: &[(StageId, Places)],
+        report: impl FnOnce(TaskReport) + Send + 'static,
+    ) {
+        match self {
+            Link::Local { executor, fetcher, known } => {
+                if known.insert(task.stage) {
+                    executor.add_stage(task.stage, parts.sink.clone(), parts.config.clone());
+                }
+                let outputs = inputs.iter().map(|(stage, places)| (*stage, Arc::clone(&places.locations))).collect();
+                executor.launch(task, fetcher, outputs, report);
+            }
+            Link::Worker { outbox, known, sent, .. } => {
+                if let Some(bytes) = parts.bytes.as_ref().filter(|_| known.insert(task.stage)) {
+                    let (bytes, options) = (bytes.to_vec(), parts.options.to_vec());
+                    let _ = outbox.send(ToWorker::Stage { stage: task.stage, bytes, options });
+                }
+                for (stage, places) in inputs {
+                    if sent.insert(*stage, places.version) != Some(places.version) {
+                        let locations = places.locations.iter().map(Location::from).collect();
+                        let _ = outbox.send(ToWorker::Outputs { stage: *stage, locations });
+                    }
+                }
+                let inputs = inputs.iter().map(|(stage, _)| *stage).collect();
+                let _ = outbox.send(ToWorker::Launch { task, inputs });
+            }
+        }
+    }
+
+    pub(crate) fn kill(&self, task: TaskId) {
+        match self {
+            Link::Local { executor, .. } => executor.kill(task),
+            Link::Worker { outbox, .. } => drop(outbox.send(ToWorker::Kill { task })),
+        }
+    }
+
+    pub(crate) fn drop_output(&mut self, stage: StageId) {
+        match self {
+            Link::Local { executor, .. } => executor.drop_output(stage),
+            Link::Worker { outbox, sent, .. } => {
+                sent.remove(&stage);
+                let _ = outbox.send(ToWorker::DropOutput { stage });
+            }
+        }
+    }
+
+    pub(crate) fn forget_stage(&mut self, stage: StageId) {
+        match self {
+            Link::Local { executor, known, .. } => {
+                known.remove(&stage);
+                executor.forget_stage(stage);
+            }
+            Link::Worker { outbox, known, .. } => {
+                if known.remove(&stage) {
+                    let _ = outbox.send(ToWorker::ForgetStage { stage });
+                }
+            }
+        }
+    }
+
+    /// Where its outputs are served.
+    pub(crate) fn shuffle_addr(&self, own: Option<SocketAddr>) -> Option<SocketAddr> {
+        match self {
+            Link::Local { .. } => own,
+            Link::Worker { shuffle, .. } => Some(*shuffle),
+        }
+    }
+}
+
+/// The executors by name.
+pub(crate) type Links = HashMap<ExecutorId, Link>;

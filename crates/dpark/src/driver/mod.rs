@@ -1,0 +1,252 @@
+//! The driver: plans become jobs, jobs become tasks on executors, results come back.
+//!
+//! ```text
+//!  JobExec ─submit─► event_loop ──► Scheduler (pure)          workers: start, watch, replace
+//!     ▲                 │  ▲                                      │
+//!     │ JobEvents       ▼  │ reports                              ▼
+//!     └── results ◄─ executors: this process's own, and workers behind connections
+//! ```
+
+mod event_loop;
+mod executors;
+mod report;
+mod results;
+mod workers;
+
+pub(crate) use report::{JobReport, StageReport};
+
+use crate::conf::Conf;
+use crate::error::{Error, Result};
+use crate::events::EngineEvent;
+use crate::master::Master;
+use crate::progress::Progress;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::prelude::SessionConfig;
+use dpark_executor::protocol::parse_compression;
+use dpark_executor::{Executor, ExecutorConfig};
+use dpark_lineage::{ExecutorId, JobId, Placement, StageId};
+use dpark_plan::{JobPlan, StageSinkExec, codec};
+use dpark_shuffle::{Fetcher, ShuffleServer, sweep_stale};
+use event_loop::{EventLoop, JobEvent, Message};
+use executors::Link;
+use parking_lot::Mutex;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use workers::{WorkerTemplate, Workers};
+
+/// The driver's own executor.
+const OWN: ExecutorId = ExecutorId(0);
+
+/// A fragment larger than this carries a table that lives in the driver; it runs there instead of being sent around.
+const MAX_STAGE_BYTES: usize = 8 << 20;
+
+/// Engine events that a slow listener may lag behind.
+const EVENTS: usize = 65_536;
+
+/// See the module.
+pub(crate) struct Driver {
+    inbox: mpsc::UnboundedSender<Message>,
+    executor: Arc<Executor>,
+    fetcher: Fetcher,
+    workers: Option<Arc<Workers>>,
+    runtime: Mutex<Option<Runtime>>,
+    progress: watch::Receiver<Progress>,
+    events: broadcast::Sender<EngineEvent>,
+    next_stage: AtomicU64,
+    next_job: AtomicU64,
+    dir: PathBuf,
+}
+
+impl Driver {
+    /// Starts the loop, this process's executor and, for `process[N]`, the workers.
+    pub(crate) fn start(master: Master, conf: &Conf) -> Result<Arc<Self>> {
+        let failed = |what| move |error: &dyn std::fmt::Display| Error::Start { what, detail: error.to_string() };
+        sweep_stale(&conf.dir).ok();
+        let (slots, worker_count) = match master {
+            Master::Local(n) => (n, 0),
+            Master::Process(n) => (n, n),
+        };
+        let memory = conf.memory_of_each(1 + worker_count);
+        let executor = Executor::start(ExecutorConfig {
+            id: OWN,
+            slots,
+            memory,
+            store_memory: conf.store_memory(memory),
+            compression: parse_compression(&conf.compression).unwrap_or_default(),
+            dir: conf.dir.clone(),
+        })
+        .map_err(|error| failed("the driver's executor")(&error))?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("dpark-driver")
+            .enable_all()
+            .build()
+            .map_err(|error| failed("the driver's threads")(&error))?;
+        let (inbox, messages) = mpsc::unbounded_channel();
+        let (progress_out, progress) = watch::channel(Progress::default());
+        let (events, _) = broadcast::channel(EVENTS);
+        let token = hex(&rand::random::<[u8; 32]>());
+
+        let store = Arc::clone(executor.store());
+        let (fetcher, own_shuffle, workers) = on(&runtime, {
+            let (inbox, token, conf) = (inbox.clone(), token.clone(), conf.clone());
+            async move {
+                let fetcher = Fetcher::new(Some(Arc::clone(&store)), &token, Default::default());
+                if worker_count == 0 {
+                    return Ok((fetcher, None, None));
+                }
+                let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+                let (addr, server) = ShuffleServer::start(store, loopback, token.clone())
+                    .await
+                    .map_err(|error| failed("the shuffle server")(&error))?;
+                // Lives as long as the driver's runtime.
+                tokio::spawn(async move {
+                    let _server = server;
+                    std::future::pending::<()>().await;
+                });
+                let template = WorkerTemplate {
+                    token,
+                    memory,
+                    store_memory: conf.store_memory(memory),
+                    compression: conf.compression,
+                    dir: conf.dir,
+                };
+                let workers = Workers::start(template, worker_count, inbox).await?;
+                Ok::<_, Error>((fetcher, Some(addr), Some(workers)))
+            }
+        })??;
+        let event_loop = EventLoop::new(conf.max_failures, own_shuffle, inbox.clone(), progress_out, events.clone());
+        runtime.spawn(event_loop.run(messages));
+        let _ = inbox.send(Message::ExecutorUp {
+            executor: OWN,
+            link: Link::local(Arc::clone(&executor), fetcher.clone()),
+            slots: slots as u32,
+            driver: true,
+            anywhere: worker_count == 0,
+            pid: std::process::id(),
+        });
+        Ok(Arc::new(Self {
+            inbox,
+            executor,
+            fetcher,
+            workers,
+            runtime: Mutex::new(Some(runtime)),
+            progress,
+            events,
+            next_stage: AtomicU64::new(1),
+            next_job: AtomicU64::new(1),
+            dir: conf.dir.clone(),
+        }))
+    }
+
+    /// The next unused stage id.
+    pub(crate) fn next_stage(&self) -> StageId {
+        StageId(self.next_stage.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// This process's executor.
+    pub(crate) fn executor(&self) -> &Arc<Executor> {
+        &self.executor
+    }
+
+    /// Starts a job. The rows come in partition order; the job is cancelled when the stream is dropped before its end.
+    pub(crate) fn run(
+        self: &Arc<Self>,
+        mut plan: JobPlan,
+        config: SessionConfig,
+        report: Option<oneshot::Sender<JobReport>>,
+    ) -> SendableRecordBatchStream {
+        if self.workers.is_some() {
+            place(&mut plan);
+        }
+        let job = JobId(self.next_job.fetch_add(1, Ordering::Relaxed));
+        let (events, job_events) = mpsc::unbounded_channel();
+        let plan = Arc::new(plan);
+        let submit = Message::Submit { job, plan: Arc::clone(&plan), config, events: events.clone() };
+        if self.inbox.send(submit).is_err() {
+            let _ = events.send(JobEvent::Failed(Error::Stopped.into()));
+        }
+        results::stream(Arc::clone(self), job, &plan, job_events, report)
+    }
+
+    pub(crate) fn cancel_all(&self) {
+        let _ = self.inbox.send(Message::CancelAll);
+    }
+
+    /// Frees a cached data set's stage.
+    pub(crate) fn unpin(&self, stage: StageId) {
+        let _ = self.inbox.send(Message::Unpin(stage));
+    }
+
+    pub(crate) fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.clone()
+    }
+
+    pub(crate) fn events(&self) -> broadcast::Receiver<EngineEvent> {
+        self.events.subscribe()
+    }
+
+    /// Ends everything and waits for the workers to be gone.
+    pub(crate) async fn stop(&self) {
+        self.shut_down();
+        if let Some(workers) = &self.workers {
+            workers.gone(Duration::from_secs(5)).await;
+        }
+        sweep_stale(&self.dir).ok();
+        if let Some(runtime) = self.runtime.lock().take() {
+            runtime.shutdown_background();
+        }
+    }
+
+    fn shut_down(&self) {
+        if let Some(workers) = &self.workers {
+            workers.stop();
+        }
+        let _ = self.inbox.send(Message::Stop);
+        self.executor.stop();
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // Workers end by themselves when their standard input closes with this process's runtime.
+        self.shut_down();
+        if let Some(runtime) = self.runtime.lock().take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Runs a future on `runtime` from inside or outside of another runtime.
+fn on<T: Send + 'static>(
+    runtime: &Runtime,
+    future: impl std::future::Future<Output = T> + Send + 'static,
+) -> Result<T> {
+    let (done, wait) = std::sync::mpsc::sync_channel(1);
+    runtime.spawn(async move {
+        let _ = done.send(future.await);
+    });
+    wait.recv().map_err(|error| Error::Start { what: "the driver", detail: error.to_string() })
+}
+
+/// Keeps stages that cannot leave this process in it.
+fn place(plan: &mut JobPlan) {
+    for stage in &mut plan.stages {
+        if stage.placement == Placement::Anywhere {
+            let portable = codec::encode(&StageSinkExec::from(stage.as_ref()));
+            if !portable.as_ref().is_ok_and(|bytes| bytes.len() <= MAX_STAGE_BYTES) {
+                tracing::debug!(stage = %stage.id, error = ?portable.err().map(|e| e.strip_backtrace()), "runs in the driver");
+                Arc::make_mut(stage).placement = Placement::Driver;
+            }
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

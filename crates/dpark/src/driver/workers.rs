@@ -1,0 +1,213 @@
+//! Worker processes: started as copies of this binary, connected over loopback, replaced when they die.
+
+use super::event_loop::Message;
+use super::executors::Link;
+use crate::error::{Error, Result};
+use dpark_executor::protocol::{ToDriver, ToWorker, WorkerConfig, build_id, receive, send};
+use dpark_executor::worker::WORKER_VARIABLE;
+use dpark_lineage::ExecutorId;
+use dpark_shuffle::sweep_stale;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{Child, Command};
+use tokio::sync::{mpsc, watch};
+
+/// A worker that has not said hello by then is given up.
+const HELLO: Duration = Duration::from_secs(20);
+
+/// So many workers in a row that die before they say hello mean that none ever will.
+const HOPELESS: u32 = 5;
+
+/// What all workers of a run have in common.
+#[derive(Debug, Clone)]
+pub(crate) struct WorkerTemplate {
+    pub(crate) token: String,
+    pub(crate) memory: usize,
+    pub(crate) store_memory: usize,
+    pub(crate) compression: String,
+    pub(crate) dir: PathBuf,
+}
+
+/// Keeps a number of workers alive.
+pub(crate) struct Workers {
+    template: WorkerTemplate,
+    addr: SocketAddr,
+    build: String,
+    driver: mpsc::UnboundedSender<Message>,
+    next: AtomicU64,
+    stillborn: AtomicU32,
+    stopping: AtomicBool,
+    /// Workers that have not said hello yet, with their process ids.
+    expected: Mutex<HashMap<ExecutorId, u32>>,
+    /// Worker processes that live.
+    alive: watch::Sender<usize>,
+}
+
+impl Workers {
+    /// Listens for workers and starts `count` of them.
+    pub(crate) async fn start(
+        template: WorkerTemplate,
+        count: usize,
+        driver: mpsc::UnboundedSender<Message>,
+    ) -> Result<Arc<Self>> {
+        let failed = |error: std::io::Error| Error::Start { what: "workers", detail: error.to_string() };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
+        let this = Arc::new(Self {
+            template,
+            addr: listener.local_addr().map_err(failed)?,
+            build: build_id().map_err(failed)?,
+            driver,
+            next: AtomicU64::new(1),
+            stillborn: AtomicU32::new(0),
+            stopping: AtomicBool::new(false),
+            expected: Mutex::default(),
+            alive: watch::channel(0).0,
+        });
+        tokio::spawn(Arc::clone(&this).accept(listener));
+        for _ in 0..count {
+            this.spawn_one().map_err(failed)?;
+        }
+        Ok(this)
+    }
+
+    /// No more workers are started, and the death of one is no news.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+    }
+
+    /// Waits until all worker processes are gone, at most for `patience`.
+    pub(crate) async fn gone(&self, patience: Duration) {
+        let mut alive = self.alive.subscribe();
+        let _ = tokio::time::timeout(patience, alive.wait_for(|alive| *alive == 0)).await;
+    }
+
+    fn spawn_one(self: &Arc<Self>) -> std::io::Result<()> {
+        let executor = ExecutorId(self.next.fetch_add(1, Ordering::Relaxed));
+        let WorkerTemplate { token, memory, store_memory, compression, dir } = self.template.clone();
+        let config =
+            WorkerConfig { driver: self.addr, token, executor, slots: 1, memory, store_memory, compression, dir };
+        // The inode that runs, even if the file was replaced since.
+        let exe = if cfg!(target_os = "linux") { PathBuf::from("/proc/self/exe") } else { std::env::current_exe()? };
+        let mut command = Command::new(exe);
+        command.env(WORKER_VARIABLE, "1").stdin(Stdio::piped()).stdout(Stdio::null());
+        // In a group of its own: a Ctrl-C at the terminal is for the driver alone.
+        command.process_group(0);
+        let child = command.spawn()?;
+        self.expected.lock().insert(executor, child.id().unwrap_or_default());
+        self.alive.send_modify(|alive| *alive += 1);
+        tokio::spawn(Arc::clone(self).watch(executor, config, child));
+        Ok(())
+    }
+
+    /// Tells the worker what it is, waits for its end, and starts another in its place.
+    async fn watch(self: Arc<Self>, executor: ExecutorId, config: WorkerConfig, mut child: Child) {
+        // Held open as long as the driver lives; a worker ends when it closes.
+        let mut stdin = child.stdin.take();
+        if let Some(stdin) = &mut stdin {
+            let _ = send(stdin, &config).await;
+        }
+        let late = async {
+            tokio::time::sleep(HELLO).await;
+            if !self.expected.lock().contains_key(&executor) {
+                std::future::pending::<()>().await;
+            }
+        };
+        let reason = tokio::select! {
+            status = child.wait() => match status {
+                Ok(status) => format!("the worker process ended: {status}"),
+                Err(error) => format!("the worker process cannot be waited for: {error}"),
+            },
+            () = late => format!("the worker did not connect within {} s", HELLO.as_secs()),
+        };
+        drop(stdin);
+        let _ = child.kill().await;
+        self.alive.send_modify(|alive| *alive -= 1);
+        // Its outputs went with it; a killed process leaves its directory.
+        sweep_stale(&self.template.dir).ok();
+        if self.stopping.load(Ordering::Acquire) {
+            return;
+        }
+        if self.expected.lock().remove(&executor).is_some() {
+            tracing::error!(%executor, %reason, "worker failed to start");
+            if self.stillborn.fetch_add(1, Ordering::Relaxed) + 1 >= HOPELESS {
+                let _ = self
+                    .driver
+                    .send(Message::Hopeless(format!("{reason}; does the program call dpark::init() first in main?")));
+                return;
+            }
+        } else {
+            let _ = self.driver.send(Message::ExecutorDown { executor, reason });
+        }
+        if let Err(error) = self.spawn_one() {
+            let _ = self.driver.send(Message::Hopeless(error.to_string()));
+        }
+    }
+
+    async fn accept(self: Arc<Self>, listener: TcpListener) {
+        while let Ok((stream, peer)) = listener.accept().await {
+            let this = Arc::clone(&self);
+            tokio::spawn(async move {
+                if let Err(reason) = this.serve(stream).await {
+                    tracing::warn!(%peer, %reason, "a connection to the driver was refused or broke");
+                }
+            });
+        }
+    }
+
+    async fn serve(&self, stream: TcpStream) -> std::result::Result<(), String> {
+        let _ = stream.set_nodelay(true);
+        let (mut from, mut to) = stream.into_split();
+        let hello = tokio::time::timeout(HELLO, receive::<ToDriver>(&mut from)).await;
+        let hello = hello.map_err(|_| "no hello in time".to_owned())?.map_err(|error| error.to_string())?;
+        let Some(ToDriver::Hello { token, executor, build, shuffle }) = hello else {
+            return Err("the first message is not a hello".into());
+        };
+        if !same_secret(&token, &self.template.token) {
+            return Err("wrong token".into());
+        }
+        if build != self.build {
+            return Err(format!("{executor} runs another build ({build}, the driver is {})", self.build));
+        }
+        let Some(pid) = self.expected.lock().remove(&executor) else {
+            return Err(format!("{executor} is not expected"));
+        };
+        self.stillborn.store(0, Ordering::Relaxed);
+        let (outbox, mut outgoing) = mpsc::unbounded_channel::<ToWorker>();
+        let link = Link::worker(outbox, shuffle);
+        let up = Message::ExecutorUp { executor, link, slots: 1, driver: false, anywhere: true, pid };
+        let _ = self.driver.send(up);
+        tokio::spawn(async move {
+            while let Some(message) = outgoing.recv().await {
+                if send(&mut to, &message).await.is_err() {
+                    break;
+                }
+            }
+        });
+        let reason = loop {
+            match receive::<ToDriver>(&mut from).await {
+                Ok(Some(ToDriver::Report { task, report })) => {
+                    let _ = self.driver.send(Message::Report { executor, task, report });
+                }
+                Ok(Some(ToDriver::Hello { .. })) => break "a second hello".to_owned(),
+                Ok(None) => break "the worker closed its connection".to_owned(),
+                Err(error) => break format!("the worker's connection broke: {error}"),
+            }
+        };
+        if !self.stopping.load(Ordering::Acquire) {
+            let _ = self.driver.send(Message::ExecutorDown { executor, reason });
+        }
+        Ok(())
+    }
+}
+
+/// Compares without telling by its time how much was right.
+fn same_secret(a: &str, b: &str) -> bool {
+    a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |diff, (x, y)| diff | (x ^ y)) == 0
+}

@@ -1,0 +1,67 @@
+//! What can go wrong outside of a query. A query's own errors are DataFusion's.
+
+use datafusion::common::DataFusionError;
+use dpark_lineage::JobError;
+
+/// The result of an operation on a context.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The master string is not one of the known forms.
+    #[error("unknown master '{0}': use local[N], local[*], process[N] or process[*]")]
+    Master(String),
+    /// An option's value cannot be read.
+    #[error("option {key} = '{value}': expected {expected}")]
+    Option {
+        /// The option.
+        key: String,
+        /// What was given.
+        value: String,
+        /// What would be right.
+        expected: String,
+    },
+    /// There is no such option.
+    #[error("unknown option '{key}': known are {known}, and datafusion.*")]
+    UnknownOption {
+        /// What was given.
+        key: String,
+        /// What there is.
+        known: String,
+    },
+    /// The configuration file cannot be read.
+    #[error("configuration file {path}: {detail}")]
+    ConfigFile {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        detail: String,
+    },
+    /// The driver or a worker could not be started.
+    #[error("cannot start {what}: {detail}")]
+    Start {
+        /// The driver, an executor, a worker.
+        what: &'static str,
+        /// The error underneath.
+        detail: String,
+    },
+    /// A job failed for a reason that one process would not know.
+    #[error(transparent)]
+    Job(#[from] JobError),
+    /// The context was stopped while the job ran or before it started.
+    #[error("the context is stopped")]
+    Stopped,
+    /// Planning or execution failed.
+    #[error(transparent)]
+    DataFusion(#[from] DataFusionError),
+}
+
+impl From<Error> for DataFusionError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::DataFusion(error) => error,
+            other => DataFusionError::External(Box::new(other)),
+        }
+    }
+}

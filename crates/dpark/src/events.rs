@@ -1,0 +1,69 @@
+//! What the engine tells of itself, as it happens: the source of progress lines, logs and tests.
+
+use dpark_lineage::{ExecutorId, JobId, StageId, TaskId};
+use serde::Serialize;
+
+/// Something that happened in the driver.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum EngineEvent {
+    /// An executor is ready.
+    ExecutorAdded {
+        /// Its name.
+        executor: ExecutorId,
+        /// Its process.
+        pid: u32,
+    },
+    /// An executor is gone.
+    ExecutorRemoved {
+        /// Its name.
+        executor: ExecutorId,
+        /// Why.
+        reason: String,
+    },
+    /// A job was submitted.
+    JobStarted {
+        /// Its name.
+        job: JobId,
+        /// Its stages, in topological order.
+        stages: Vec<StageId>,
+        /// The stage with the result.
+        target: StageId,
+    },
+    /// A task was sent to an executor.
+    TaskStarted {
+        /// Which.
+        task: TaskId,
+        /// Where.
+        executor: ExecutorId,
+    },
+    /// A task wrote its output.
+    TaskFinished {
+        /// Which.
+        task: TaskId,
+        /// Where.
+        executor: ExecutorId,
+        /// Rows of the output.
+        rows: u64,
+        /// Bytes of the output.
+        bytes: u64,
+    },
+    /// A task ended without output.
+    TaskFailed {
+        /// Which.
+        task: TaskId,
+        /// Where.
+        executor: ExecutorId,
+        /// Why.
+        error: String,
+    },
+    /// A job is over.
+    JobEnded {
+        /// Its name.
+        job: JobId,
+        /// Why it failed, if it did.
+        error: Option<String>,
+        /// Stage partitions that ran again because their output was lost.
+        recomputed: Vec<(StageId, u32)>,
+    },
+}

@@ -1,0 +1,102 @@
+//! Where a context runs its tasks, and where that is looked up.
+//!
+//! In this order: the builder (or `-m`), `DPARK_MASTER`, the configuration file, `local[*]`.
+
+use crate::error::{Error, Result};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// A parsed master string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Master {
+    /// N threads of this process.
+    Local(usize),
+    /// N worker processes on this machine, one task at a time each.
+    Process(usize),
+}
+
+impl FromStr for Master {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let unknown = || Error::Master(text.to_owned());
+        let (kind, count) = match text.trim().split_once('[') {
+            None => (text.trim(), None),
+            Some((kind, rest)) => (kind, Some(rest.strip_suffix(']').ok_or_else(unknown)?)),
+        };
+        let cores = || std::thread::available_parallelism().map_or(1, |n| n.get());
+        let count = match count {
+            None | Some("*") => cores(),
+            Some(n) => n.parse().ok().filter(|n| (1..=4096).contains(n)).ok_or_else(unknown)?,
+        };
+        match kind {
+            "local" => Ok(Master::Local(count)),
+            "process" => Ok(Master::Process(count)),
+            _ => Err(unknown()),
+        }
+    }
+}
+
+impl fmt::Display for Master {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Master::Local(n) => write!(f, "local[{n}]"),
+            Master::Process(n) => write!(f, "process[{n}]"),
+        }
+    }
+}
+
+/// The settings of a configuration file: `master = "…"` and a table `[conf]` of options.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConfigFile {
+    pub(crate) master: Option<String>,
+    #[serde(default)]
+    pub(crate) conf: BTreeMap<String, toml::Value>,
+}
+
+impl ConfigFile {
+    /// Reads `DPARK_CONF`, which must exist when set, or else `dpark/dpark.toml` in the user's configuration directory.
+    pub(crate) fn load() -> Result<Self> {
+        let named = std::env::var_os("DPARK_CONF").map(PathBuf::from);
+        let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config"));
+        let usual = || std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).or_else(home);
+        let Some(path) = named.clone().or_else(|| usual().map(|dir| dir.join("dpark/dpark.toml"))) else {
+            return Ok(Self::default());
+        };
+        let error = |detail: String| Error::ConfigFile { path: path.display().to_string(), detail };
+        match std::fs::read_to_string(&path) {
+            Ok(text) => toml::from_str(&text).map_err(|e| error(e.to_string())),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound && named.is_none() => Ok(Self::default()),
+            Err(e) => Err(error(e.to_string())),
+        }
+    }
+
+    /// The options as text.
+    pub(crate) fn options(&self) -> impl Iterator<Item = (&str, String)> {
+        self.conf.iter().map(|(key, value)| {
+            let value = match value {
+                toml::Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            (key.as_str(), value)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masters_are_parsed() {
+        assert_eq!("local[3]".parse::<Master>().unwrap(), Master::Local(3));
+        assert_eq!("process[2]".parse::<Master>().unwrap(), Master::Process(2));
+        assert!(matches!("local[*]".parse::<Master>().unwrap(), Master::Local(n) if n >= 1));
+        for wrong in ["", "local[", "local[0]", "local[x]", "yarn", "process[-1]"] {
+            assert!(wrong.parse::<Master>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! The stages and running tasks of one process.
+//!
+//! Tasks run on a runtime of their own with one thread a slot, so that computing never delays the driver's or the
+//! shuffle server's I/O. All tasks of a stage share one plan instance; a second attempt gets a fresh one, as operators
+//! keep state.
+
+use crate::inputs::{Locations, TaskInputs};
+use crate::memory::{StoreBudget, pool};
+use crate::objects::LazyObjectStores;
+use crate::task::{TaskReport, run};
+use datafusion::common::{DataFusionError, Result};
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::{SessionState, TaskContext};
+use datafusion::physical_plan::execution_plan::reset_plan_states;
+use datafusion::prelude::SessionConfig;
+use dpark_lineage::{ExecutorId, StageId, TaskError, TaskId};
+use dpark_plan::{ShuffleInputs, StageSinkExec, codec, session};
+use dpark_shuffle::{BlockStore, Compression, Fetcher, StoreConfig};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::runtime::Runtime;
+use tokio::task::AbortHandle;
+
+/// How an executor works.
+#[derive(Debug, Clone)]
+pub struct ExecutorConfig {
+    /// Its name.
+    pub id: ExecutorId,
+    /// Tasks at a time, and threads to compute with.
+    pub slots: usize,
+    /// Bytes for operators and kept outputs together.
+    pub memory: usize,
+    /// Bytes of `memory` that kept outputs may use; 0 sends every output to disk.
+    pub store_memory: usize,
+    /// Compression of outputs on disk and on the wire.
+    pub compression: Compression,
+    /// Where outputs and spills go.
+    pub dir: PathBuf,
+}
+
+/// How a stage's plan comes to be: as the driver's own object, or from bytes.
+enum Recipe {
+    Plan(StageSinkExec),
+    Bytes(Vec<u8>),
+}
+
+struct Stage {
+    recipe: Recipe,
+    config: SessionConfig,
+    /// Shared by first attempts.
+    instance: Mutex<Option<Arc<StageSinkExec>>>,
+}
+
+/// See the module.
+pub struct Executor {
+    id: ExecutorId,
+    store: Arc<BlockStore>,
+    runtime_env: Arc<RuntimeEnv>,
+    decoder: Arc<TaskContext>,
+    cpu: Mutex<Option<Runtime>>,
+    handle: tokio::runtime::Handle,
+    stages: Mutex<HashMap<StageId, Arc<Stage>>>,
+    running: Mutex<HashMap<TaskId, AbortHandle>>,
+}
+
+impl Executor {
+    /// Starts the threads and opens the store.
+    pub fn start(config: ExecutorConfig) -> Result<Arc<Self>> {
+        let pool = pool(config.memory);
+        let mut store = StoreConfig::new(&config.dir, config.id);
+        store.memory = config.store_memory > 0;
+        store.compression = config.compression;
+        store.budget = Arc::new(StoreBudget::new(&pool, config.store_memory.max(config.memory / 8)));
+        let store = BlockStore::open(store).map_err(crate::error::store_error)?;
+        let disk =
+            DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![store.dir().to_path_buf()]));
+        let runtime_env = RuntimeEnvBuilder::new()
+            .with_memory_pool(pool)
+            .with_disk_manager_builder(disk)
+            .with_object_store_registry(Arc::new(LazyObjectStores::default()))
+            .build_arc()?;
+        let cpu = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(config.slots.max(1))
+            .thread_name("dpark-task")
+            .enable_all()
+            .build()
+            .map_err(|error| DataFusionError::Execution(format!("cannot start the executor's threads: {error}")))?;
+        let state: SessionState =
+            session::state_builder(session::config(1)).with_runtime_env(Arc::clone(&runtime_env)).build();
+        Ok(Arc::new(Self {
+            id: config.id,
+            store,
+            decoder: state.task_ctx(),
+            runtime_env,
+            handle: cpu.handle().clone(),
+            cpu: Mutex::new(Some(cpu)),
+            stages: Mutex::default(),
+            running: Mutex::default(),
+        }))
+    }
+
+    /// Its name.
+    pub fn id(&self) -> ExecutorId {
+        self.id
+    }
+
+    /// Where its outputs are.
+    pub fn store(&self) -> &Arc<BlockStore> {
+        &self.store
+    }
+
+    /// Memory, disk and object stores of its tasks.
+    pub fn runtime_env(&self) -> &Arc<RuntimeEnv> {
+        &self.runtime_env
+    }
+
+    /// The runtime that tasks compute on.
+    pub fn handle(&self) -> &tokio::runtime::Handle {
+        &self.handle
+    }
+
+    /// Makes a stage known by its plan.
+    pub fn add_stage(&self, id: StageId, sink: StageSinkExec, config: SessionConfig) {
+        let instance = Mutex::new(Some(Arc::new(sink.clone())));
+        let stage = Stage { recipe: Recipe::Plan(sink), config, instance };
+        self.stages.lock().insert(id, Arc::new(stage));
+    }
+
+    /// Makes a stage known by its bytes and the options of its session.
+    pub fn add_encoded_stage(&self, id: StageId, bytes: Vec<u8>, options: &[(String, String)]) {
+        let mut config = session::config(1);
+        for (key, value) in options {
+            // Options that only some build knows (extensions of a session) do not matter to a fragment.
+            if let Err(error) = config.options_mut().set(key, value) {
+                tracing::debug!(%key, %error, "option not taken over");
+            }
+        }
+        let stage = Stage { recipe: Recipe::Bytes(bytes), config, instance: Mutex::default() };
+        self.stages.lock().insert(id, Arc::new(stage));
+    }
+
+    /// Starts a task; `report` is called once with its end.
+    pub fn launch(
+        self: &Arc<Self>,
+        task: TaskId,
+        fetcher: &Fetcher,
+        outputs: HashMap<StageId, Locations>,
+        report: impl FnOnce(TaskReport) + Send + 'static,
+    ) {
+        let inputs = TaskInputs::new(fetcher.clone(), outputs);
+        let this = Arc::clone(self);
+        let body = self.handle.spawn(async move { this.run(task, inputs).await });
+        self.running.lock().insert(task, body.abort_handle());
+        let this = Arc::clone(self);
+        self.handle.spawn(async move {
+            let ended = match body.await {
+                Ok(report) => report,
+                Err(join) if join.is_cancelled() => Err(TaskError::Cancelled),
+                Err(join) => Err(TaskError::Bug(panic_message(join))),
+            };
+            this.running.lock().remove(&task);
+            report(ended);
+        });
+    }
+
+    async fn run(&self, task: TaskId, inputs: TaskInputs) -> TaskReport {
+        let Some(stage) = self.stages.lock().get(&task.stage).cloned() else {
+            return Err(TaskError::Bug(format!("{} is not known here", task.stage)));
+        };
+        let sink = self.instance(&stage, task.attempt > 0).map_err(|error| crate::error::task_error(&error))?;
+        let config = stage.config.clone().with_extension(Arc::new(ShuffleInputs(Arc::new(inputs))));
+        let context = TaskContext::new(
+            Some(task.to_string()),
+            "dpark".to_owned(),
+            config,
+            HashMap::new(),
+            HashMap::new(),
+            HashMap::new(),
+            HashMap::new(),
+            Arc::clone(&self.runtime_env),
+        );
+        run(&sink, task, &self.store, Arc::new(context)).await
+    }
+
+    fn instance(&self, stage: &Stage, fresh: bool) -> Result<Arc<StageSinkExec>> {
+        let mut shared = stage.instance.lock();
+        if let (Some(shared), false) = (&*shared, fresh) {
+            return Ok(Arc::clone(shared));
+        }
+        let made = Arc::new(match &stage.recipe {
+            Recipe::Plan(sink) => StageSinkExec { input: reset_plan_states(Arc::clone(&sink.input))?, ..sink.clone() },
+            Recipe::Bytes(bytes) => codec::decode(bytes, &self.decoder)?,
+        });
+        if !fresh {
+            *shared = Some(Arc::clone(&made));
+        }
+        Ok(made)
+    }
+
+    /// Stops a task; its report says `Cancelled`.
+    pub fn kill(&self, task: TaskId) {
+        if let Some(running) = self.running.lock().get(&task) {
+            running.abort();
+        }
+    }
+
+    /// Frees a stage's outputs.
+    pub fn drop_output(&self, stage: StageId) {
+        self.store.drop_stage(stage);
+    }
+
+    /// Forgets a stage's plan.
+    pub fn forget_stage(&self, stage: StageId) {
+        self.stages.lock().remove(&stage);
+    }
+
+    /// Aborts everything and removes all outputs.
+    pub fn stop(&self) {
+        for running in self.running.lock().values() {
+            running.abort();
+        }
+        if let Some(cpu) = self.cpu.lock().take() {
+            cpu.shutdown_background();
+        }
+        self.stages.lock().clear();
+        self.store.clear();
+    }
+}
+
+impl Drop for Executor {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn panic_message(join: tokio::task::JoinError) -> String {
+    let payload = match join.try_into_panic() {
+        Ok(payload) => payload,
+        Err(join) => return join.to_string(),
+    };
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+    format!("panicked: {}", text.unwrap_or_else(|| "without a message".into()))
+}

@@ -1,0 +1,173 @@
+//! The talk between the driver and its workers: length-prefixed postcard messages over one connection a worker.
+//!
+//! A stage's bytes and the places of its inputs travel once to each worker; a launch is a few numbers.
+
+use crate::task::TaskReport;
+use dpark_lineage::{ExecutorId, StageId, TaskId};
+use dpark_shuffle::{Compression, MapLocation};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+/// Larger frames are refused: they can only be noise or an attack.
+const MAX_FRAME: usize = 1 << 30;
+
+/// What a worker must know to start; it comes through its standard input, which stays open as long as the driver lives.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct WorkerConfig {
+    /// The driver's control address.
+    pub driver: SocketAddr,
+    /// Proves to the driver, and to other executors' shuffle servers, that the process belongs to this run.
+    pub token: String,
+    /// The worker's name.
+    pub executor: ExecutorId,
+    /// See [`crate::ExecutorConfig`].
+    pub slots: usize,
+    /// See [`crate::ExecutorConfig`].
+    pub memory: usize,
+    /// See [`crate::ExecutorConfig`].
+    pub store_memory: usize,
+    /// `none`, `lz4` or `zstd`.
+    pub compression: String,
+    /// See [`crate::ExecutorConfig`].
+    pub dir: PathBuf,
+}
+
+/// Where an output lies, as it travels.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Location {
+    /// Map partition.
+    pub map: u32,
+    /// The attempt that wrote it.
+    pub attempt: u32,
+    /// Who has it.
+    pub executor: ExecutorId,
+    /// Its shuffle server.
+    pub addr: Option<SocketAddr>,
+}
+
+impl From<Location> for MapLocation {
+    fn from(location: Location) -> Self {
+        let Location { map, attempt, executor, addr } = location;
+        Self { map, attempt, executor, addr }
+    }
+}
+
+impl From<&MapLocation> for Location {
+    fn from(location: &MapLocation) -> Self {
+        Self { map: location.map, attempt: location.attempt, executor: location.executor, addr: location.addr }
+    }
+}
+
+/// Driver to worker.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum ToWorker {
+    /// A stage's plan and its session's options.
+    Stage {
+        /// Which.
+        stage: StageId,
+        /// See `dpark_plan::codec`.
+        bytes: Vec<u8>,
+        /// Options by key.
+        options: Vec<(String, String)>,
+    },
+    /// Where the outputs of a stage lie; replaces what was said before.
+    Outputs {
+        /// The stage that wrote them.
+        stage: StageId,
+        /// In map order.
+        locations: Vec<Location>,
+    },
+    /// Run a task that reads the outputs of `inputs`.
+    Launch {
+        /// Which.
+        task: TaskId,
+        /// Stages whose `Outputs` were sent.
+        inputs: Vec<StageId>,
+    },
+    /// Stop a task.
+    Kill {
+        /// Which.
+        task: TaskId,
+    },
+    /// Free a stage's outputs.
+    DropOutput {
+        /// Which.
+        stage: StageId,
+    },
+    /// Forget a stage's plan.
+    ForgetStage {
+        /// Which.
+        stage: StageId,
+    },
+    /// End in good order.
+    Shutdown,
+}
+
+/// Worker to driver.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum ToDriver {
+    /// The first message.
+    Hello {
+        /// Must be the run's token.
+        token: String,
+        /// The name the driver gave.
+        executor: ExecutorId,
+        /// Must be the driver's own.
+        build: String,
+        /// Where the worker serves its outputs.
+        shuffle: SocketAddr,
+    },
+    /// A task ended.
+    Report {
+        /// Which.
+        task: TaskId,
+        /// How.
+        report: Box<TaskReport>,
+    },
+}
+
+/// Writes one message.
+pub async fn send<T: Serialize>(to: &mut (impl AsyncWrite + Unpin), message: &T) -> io::Result<()> {
+    let bytes = postcard::to_stdvec(message).map_err(io::Error::other)?;
+    to.write_u32_le(bytes.len() as u32).await?;
+    to.write_all(&bytes).await?;
+    to.flush().await
+}
+
+/// Reads one message; `None` when the other side has closed between messages.
+pub async fn receive<T: DeserializeOwned>(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<T>> {
+    let length = match from.read_u32_le().await {
+        Ok(length) => length as usize,
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    if length > MAX_FRAME {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("a frame of {length} bytes is too large")));
+    }
+    let mut bytes = vec![0; length];
+    from.read_exact(&mut bytes).await?;
+    postcard::from_bytes(&bytes).map(Some).map_err(io::Error::other)
+}
+
+/// `none`, `lz4` or `zstd`.
+pub fn parse_compression(name: &str) -> Option<Compression> {
+    match name {
+        "none" => Some(Compression::None),
+        "lz4" => Some(Compression::Lz4),
+        "zstd" => Some(Compression::Zstd),
+        _ => None,
+    }
+}
+
+/// Tells one build of a binary from another: driver and worker must run the same, as closures travel as offsets in it.
+pub fn build_id() -> io::Result<String> {
+    let exe = std::env::current_exe()?;
+    let path = if cfg!(target_os = "linux") { PathBuf::from("/proc/self/exe") } else { exe };
+    let meta = std::fs::metadata(path)?;
+    let modified = meta.modified()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Ok(format!("{}-{}-{}", env!("CARGO_PKG_VERSION"), meta.len(), modified.as_nanos()))
+}

@@ -1,0 +1,126 @@
+//! One task: run partition `p` of a fragment and write its rows into the store, bucket by bucket.
+
+use crate::error::{store_error, task_error};
+use datafusion::common::Result;
+use datafusion::execution::TaskContext;
+use datafusion::physical_expr::Partitioning;
+use datafusion::physical_plan::metrics::{MetricValue, Time};
+use datafusion::physical_plan::repartition::BatchPartitioner;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use dpark_lineage::{MapOutput, TaskError, TaskId, UserErrorKind};
+use dpark_plan::runtime_filter::{KeyCollector, KeySummary};
+use dpark_plan::{Output, StageSinkExec};
+use dpark_shuffle::{BlockStore, MapWriter};
+use futures::StreamExt;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What a task did, for reports.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskMetrics {
+    /// From launch to the finished output.
+    pub elapsed: Duration,
+    /// Bytes read from files by the fragment's scans.
+    pub bytes_scanned: u64,
+    /// Bytes that operators spilled, besides those of the output.
+    pub operator_spilled_bytes: u64,
+}
+
+/// A finished task.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TaskSuccess {
+    /// Sizes of the output.
+    pub output: MapOutput,
+    /// Key summaries for runtime filters, by filter id.
+    pub summaries: Vec<(u64, KeySummary)>,
+    /// What it did.
+    pub metrics: TaskMetrics,
+}
+
+/// How a task ended.
+pub type TaskReport = Result<TaskSuccess, TaskError>;
+
+/// Runs one task of a stage to its end. The output is complete in the store when this returns `Ok`.
+pub async fn run(
+    stage: &StageSinkExec,
+    task: TaskId,
+    store: &Arc<BlockStore>,
+    context: Arc<TaskContext>,
+) -> TaskReport {
+    let started = Instant::now();
+    let mut done = write_output(stage, task, store, context).await.map_err(|error| match task_error(&error) {
+        // An insert that failed half-way must not simply run again.
+        failed if stage.side_effects && failed.is_retryable() => {
+            TaskError::User { kind: UserErrorKind::Execution, message: failed.to_string() }
+        }
+        failed => failed,
+    })?;
+    done.metrics = scan_metrics(&stage.input, task.partition as usize);
+    done.metrics.elapsed = started.elapsed();
+    Ok(done)
+}
+
+async fn write_output(
+    stage: &StageSinkExec,
+    task: TaskId,
+    store: &Arc<BlockStore>,
+    context: Arc<TaskContext>,
+) -> Result<TaskSuccess> {
+    let schema = stage.input.schema();
+    let partition = task.partition as usize;
+    let mut collectors =
+        stage.summaries.iter().map(|summary| Ok((summary.filter, KeyCollector::new(summary.keys.clone(), &schema)?)));
+    let mut collectors = collectors.by_ref().collect::<Result<Vec<_>>>()?;
+    let mut partitioner = match &stage.output {
+        Output::Forward => None,
+        Output::Exchange(Partitioning::Hash(_, 1)) => None,
+        Output::Exchange(partitioning) => {
+            let inputs = stage.input.output_partitioning().partition_count();
+            Some(BatchPartitioner::try_new(partitioning.clone(), Time::new(), partition, inputs)?)
+        }
+    };
+    let mut writer = store.writer(task, Arc::clone(&schema), stage.output.buckets());
+    let mut rows = stage.input.execute(partition, context)?;
+    while let Some(batch) = rows.next().await {
+        let batch = batch?;
+        if batch.num_rows() == 0 {
+            continue;
+        }
+        for (_, collector) in &mut collectors {
+            collector.push(&batch)?;
+        }
+        match &mut partitioner {
+            None => push(&mut writer, 0, batch)?,
+            Some(partitioner) => partitioner.partition(batch, |bucket, batch| push(&mut writer, bucket, batch))?,
+        }
+    }
+    let output = writer.finish().map_err(store_error)?;
+    let summaries = collectors.into_iter().map(|(filter, collector)| Ok((filter, collector.finish()?)));
+    Ok(TaskSuccess { output, summaries: summaries.collect::<Result<_>>()?, metrics: TaskMetrics::default() })
+}
+
+fn push(writer: &mut MapWriter, bucket: usize, batch: arrow::record_batch::RecordBatch) -> Result<()> {
+    writer.push(bucket, batch).map_err(store_error)
+}
+
+/// Sums the counters of one partition over a fragment.
+fn scan_metrics(plan: &Arc<dyn ExecutionPlan>, partition: usize) -> TaskMetrics {
+    let mut sum = TaskMetrics::default();
+    for metric in plan.metrics().iter().flat_map(|metrics| metrics.iter()) {
+        if metric.partition() != Some(partition) {
+            continue;
+        }
+        match metric.value() {
+            MetricValue::Count { name, count } if name == "bytes_scanned" => sum.bytes_scanned += count.value() as u64,
+            MetricValue::SpilledBytes(count) => sum.operator_spilled_bytes += count.value() as u64,
+            _ => {}
+        }
+    }
+    for child in plan.children() {
+        let below = scan_metrics(child, partition);
+        sum.bytes_scanned += below.bytes_scanned;
+        sum.operator_spilled_bytes += below.operator_spilled_bytes;
+    }
+    sum
+}

@@ -1,0 +1,265 @@
+//! Stages as bytes: DataFusion's protobuf with our nodes and expressions as extensions.
+//!
+//! What DataFusion leaves out of its protobuf and a fragment needs — the ordering and equivalences of a cut, the
+//! partitioning of a sink — is written here. A fragment that cannot be encoded (a table that lives in the driver's
+//! memory, an operator without protobuf) is no error: [`encode`] says so and the stage runs in the driver.
+
+use crate::functions::FunctionRef;
+use crate::map_batches::MapBatchesExec;
+use crate::runtime_filter::{Bloom, BloomProbeExpr, FilterSource};
+use crate::scalar::ScalarInputExec;
+use crate::shuffle_read::{ReadKind, ShuffleReadExec};
+use crate::sink::StageSinkExec;
+use crate::stage::Output;
+use crate::write::ParquetWriteExec;
+use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::{DataFusionError, Result, internal_datafusion_err, internal_err};
+use datafusion::execution::TaskContext;
+use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, Partitioning, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::{ExecutionPlan, PlanProperties};
+use datafusion_proto::physical_plan::{
+    DeduplicatingProtoConverter, PhysicalExtensionCodec, PhysicalPlanDecodeContext, PhysicalPlanNodeExt,
+    PhysicalProtoConverterExtension,
+};
+use datafusion_proto::protobuf::{PhysicalExprNode, PhysicalPlanNode};
+use dpark_lineage::StageId;
+use prost::Message;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Encodes a stage.
+pub fn encode(stage: &StageSinkExec) -> Result<Vec<u8>> {
+    let plan = (Arc::new(stage.clone()) as Arc<dyn ExecutionPlan>)
+        .transform_up(|node| match node.downcast_ref::<ScalarInputExec>() {
+            Some(scalar) => Ok(Transformed::yes(scalar.to_datafusion())),
+            None => Ok(Transformed::no(node)),
+        })
+        .data()?;
+    let converter = DeduplicatingProtoConverter {};
+    Ok(converter.execution_plan_to_proto(&plan, &DparkCodec)?.encode_to_vec())
+}
+
+/// Decodes a stage; functions are looked up in `context`.
+pub fn decode(bytes: &[u8], context: &TaskContext) -> Result<StageSinkExec> {
+    let proto = PhysicalPlanNode::decode(bytes)
+        .map_err(|error| internal_datafusion_err!("a stage's bytes are not a plan: {error}"))?;
+    let converter = DeduplicatingProtoConverter {};
+    let plan = proto.try_into_physical_plan_with_converter(context, &DparkCodec, &converter)?;
+    match plan.downcast_ref::<StageSinkExec>() {
+        Some(stage) => Ok(stage.clone()),
+        None => internal_err!("a stage's plan should end in a sink"),
+    }
+}
+
+/// Our nodes and expressions, see the module.
+#[derive(Debug)]
+pub struct DparkCodec;
+
+#[derive(Serialize, Deserialize)]
+enum Node {
+    Read { stage: StageId, kind: ReadKind, shape: Shape },
+    Sink { output: Option<Vec<u8>>, summaries: Vec<(u64, Vec<Vec<u8>>)>, side_effects: bool },
+    MapBatches { function: FunctionRef, argument: Vec<u8>, schema: Vec<u8>, ordered: bool },
+    ParquetWrite { dir: PathBuf, options: Vec<(String, String)> },
+}
+
+/// Plan properties of a cut: schema, partitioning, and what is known of order and equality.
+#[derive(Serialize, Deserialize)]
+struct Shape {
+    schema: Vec<u8>,
+    partitioning: Vec<u8>,
+    orderings: Vec<Vec<SortKey>>,
+    equal: Vec<Vec<Vec<u8>>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SortKey {
+    expr: Vec<u8>,
+    descending: bool,
+    nulls_first: bool,
+}
+
+struct Exprs<'a>(&'a dyn PhysicalProtoConverterExtension);
+
+impl Exprs<'_> {
+    fn encode(&self, expr: &Arc<dyn PhysicalExpr>) -> Result<Vec<u8>> {
+        Ok(self.0.physical_expr_to_proto(expr, &DparkCodec)?.encode_to_vec())
+    }
+    fn decode(&self, bytes: &[u8], schema: &Schema, context: &TaskContext) -> Result<Arc<dyn PhysicalExpr>> {
+        let proto = PhysicalExprNode::decode(bytes).map_err(malformed)?;
+        self.0.proto_to_physical_expr(&proto, schema, &PhysicalPlanDecodeContext::new(context, &DparkCodec))
+    }
+    fn encode_partitioning(&self, partitioning: &Partitioning) -> Result<Vec<u8>> {
+        let proto =
+            datafusion_proto::physical_plan::to_proto::serialize_partitioning(partitioning, &DparkCodec, self.0)?;
+        Ok(proto.encode_to_vec())
+    }
+    fn decode_partitioning(&self, bytes: &[u8], schema: &Schema, context: &TaskContext) -> Result<Partitioning> {
+        let proto = datafusion_proto::protobuf::Partitioning::decode(bytes).map_err(malformed)?;
+        let context = PhysicalPlanDecodeContext::new(context, &DparkCodec);
+        let decoded = datafusion_proto::physical_plan::from_proto::parse_protobuf_partitioning(
+            Some(&proto),
+            &context,
+            schema,
+            self.0,
+        )?;
+        decoded.ok_or_else(|| internal_datafusion_err!("a partitioning is missing"))
+    }
+
+    fn encode_shape(&self, properties: &PlanProperties) -> Result<Shape> {
+        let eq = properties.equivalence_properties();
+        let orderings = eq.oeq_class().iter().map(|ordering| ordering.iter().map(|key| self.encode_key(key)).collect());
+        let equal = eq.eq_group().iter().map(|class| class.iter().map(|expr| self.encode(expr)).collect());
+        Ok(Shape {
+            schema: encode_schema(eq.schema())?,
+            partitioning: self.encode_partitioning(&properties.partitioning)?,
+            orderings: orderings.collect::<Result<_>>()?,
+            equal: equal.collect::<Result<_>>()?,
+        })
+    }
+
+    fn encode_key(&self, key: &PhysicalSortExpr) -> Result<SortKey> {
+        let (descending, nulls_first) = (key.options.descending, key.options.nulls_first);
+        Ok(SortKey { expr: self.encode(&key.expr)?, descending, nulls_first })
+    }
+
+    fn decode_shape(&self, shape: &Shape, context: &TaskContext) -> Result<PlanProperties> {
+        let schema = decode_schema(&shape.schema)?;
+        let mut eq = EquivalenceProperties::new(Arc::clone(&schema));
+        for class in &shape.equal {
+            let exprs = class.iter().map(|bytes| self.decode(bytes, &schema, context)).collect::<Result<Vec<_>>>()?;
+            for pair in exprs.windows(2) {
+                eq.add_equal_conditions(Arc::clone(&pair[0]), Arc::clone(&pair[1]))?;
+            }
+        }
+        for ordering in &shape.orderings {
+            let keys = ordering.iter().map(|key| {
+                let expr = self.decode(&key.expr, &schema, context)?;
+                let options = arrow::compute::SortOptions { descending: key.descending, nulls_first: key.nulls_first };
+                Ok(PhysicalSortExpr { expr, options })
+            });
+            if let Some(ordering) = LexOrdering::new(keys.collect::<Result<Vec<_>>>()?) {
+                eq.add_ordering(ordering);
+            }
+        }
+        let partitioning = self.decode_partitioning(&shape.partitioning, &schema, context)?;
+        Ok(PlanProperties::new(eq, partitioning, EmissionType::Incremental, Boundedness::Bounded))
+    }
+}
+
+impl PhysicalExtensionCodec for DparkCodec {
+    fn try_encode(
+        &self,
+        node: Arc<dyn ExecutionPlan>,
+        buf: &mut Vec<u8>,
+        converter: &dyn PhysicalProtoConverterExtension,
+    ) -> Result<()> {
+        let exprs = Exprs(converter);
+        let encoded = if let Some(read) = node.downcast_ref::<ShuffleReadExec>() {
+            let shape = exprs.encode_shape(read.properties())?;
+            Node::Read { stage: read.stage(), kind: read.kind(), shape }
+        } else if let Some(sink) = node.downcast_ref::<StageSinkExec>() {
+            let output = match &sink.output {
+                Output::Forward => None,
+                Output::Exchange(partitioning) => Some(exprs.encode_partitioning(partitioning)?),
+            };
+            let summaries = sink.summaries.iter().map(|summary| {
+                let keys = summary.keys.iter().map(|key| exprs.encode(key)).collect::<Result<_>>()?;
+                Ok((summary.filter, keys))
+            });
+            Node::Sink { output, summaries: summaries.collect::<Result<_>>()?, side_effects: sink.side_effects }
+        } else if let Some(map) = node.downcast_ref::<MapBatchesExec>() {
+            let (function, argument) = map.function();
+            Node::MapBatches {
+                function: function.clone(),
+                argument: argument.to_vec(),
+                schema: encode_schema(&map.schema())?,
+                ordered: map.keeps_order(),
+            }
+        } else if let Some(write) = node.downcast_ref::<ParquetWriteExec>() {
+            let (dir, options) = write.target();
+            Node::ParquetWrite { dir: dir.to_path_buf(), options: options.to_vec() }
+        } else {
+            return internal_err!("{} cannot leave its process", node.name());
+        };
+        *buf = postcard::to_stdvec(&encoded).map_err(malformed)?;
+        Ok(())
+    }
+
+    fn try_decode(
+        &self,
+        buf: &[u8],
+        inputs: &[Arc<dyn ExecutionPlan>],
+        context: &TaskContext,
+        converter: &dyn PhysicalProtoConverterExtension,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let exprs = Exprs(converter);
+        let input = || match inputs {
+            [input] => Ok(Arc::clone(input)),
+            _ => internal_err!("a node of a stage should have one input"),
+        };
+        Ok(match postcard::from_bytes(buf).map_err(malformed)? {
+            Node::Read { stage, kind, shape } => {
+                Arc::new(ShuffleReadExec::new(stage, kind, Arc::new(exprs.decode_shape(&shape, context)?)))
+            }
+            Node::Sink { output, summaries, side_effects } => {
+                let input = input()?;
+                let schema = input.schema();
+                let output = match output {
+                    None => Output::Forward,
+                    Some(bytes) => Output::Exchange(exprs.decode_partitioning(&bytes, &schema, context)?),
+                };
+                let summaries = summaries.into_iter().map(|(filter, keys)| {
+                    let keys = keys.iter().map(|key| exprs.decode(key, &schema, context)).collect::<Result<_>>()?;
+                    Ok(FilterSource { filter, keys })
+                });
+                Arc::new(StageSinkExec { input, output, summaries: summaries.collect::<Result<_>>()?, side_effects })
+            }
+            Node::ParquetWrite { dir, options } => Arc::new(ParquetWriteExec::new(input()?, dir, options)),
+            Node::MapBatches { function, argument, schema, ordered } => {
+                Arc::new(MapBatchesExec::new(input()?, function, argument.into(), decode_schema(&schema)?, ordered))
+            }
+        })
+    }
+
+    fn try_encode_expr(
+        &self,
+        node: &Arc<dyn PhysicalExpr>,
+        buf: &mut Vec<u8>,
+        _context: &datafusion::physical_expr_common::physical_expr::proto_encode::PhysicalExprEncodeCtx<'_>,
+    ) -> Result<()> {
+        let Some(probe) = node.downcast_ref::<BloomProbeExpr>() else {
+            return internal_err!("the expression {node} cannot leave its process");
+        };
+        *buf = postcard::to_stdvec(probe.bloom()).map_err(malformed)?;
+        Ok(())
+    }
+
+    fn try_decode_expr(
+        &self,
+        buf: &[u8],
+        inputs: &[Arc<dyn PhysicalExpr>],
+        _context: &datafusion::physical_expr_common::physical_expr::proto_decode::PhysicalExprDecodeCtx<'_>,
+    ) -> Result<Arc<dyn PhysicalExpr>> {
+        let bloom: Bloom = postcard::from_bytes(buf).map_err(malformed)?;
+        Ok(Arc::new(BloomProbeExpr::new(inputs.to_vec(), Arc::new(bloom))))
+    }
+}
+
+fn malformed(error: impl std::error::Error + Send + Sync + 'static) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
+
+fn encode_schema(schema: &SchemaRef) -> Result<Vec<u8>> {
+    let proto: datafusion_proto::protobuf::Schema = schema.as_ref().try_into().map_err(malformed)?;
+    Ok(proto.encode_to_vec())
+}
+
+fn decode_schema(bytes: &[u8]) -> Result<SchemaRef> {
+    let proto = datafusion_proto::protobuf::Schema::decode(bytes).map_err(malformed)?;
+    let schema: Schema = (&proto).try_into().map_err(malformed)?;
+    Ok(Arc::new(schema))
+}

@@ -1,0 +1,40 @@
+//! The session that plans for tasks: DataFusion's defaults where they are right in isolated tasks, changed where they
+//! are wrong or slow.
+
+use crate::isolate_joins::IsolateJoins;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use datafusion::prelude::SessionConfig;
+use std::sync::Arc;
+
+/// The configuration of a session whose exchanges have `partitions` partitions.
+pub fn config(partitions: usize) -> SessionConfig {
+    let mut config = SessionConfig::new().with_target_partitions(partitions).with_information_schema(true);
+    let options = config.options_mut();
+    // One task would read the files of all: work stealing shares files between the partitions of one process.
+    options.execution.enable_file_stream_work_stealing = false;
+    // A cut that only moves rows about.
+    options.optimizer.enable_round_robin_repartition = false;
+    // Rows that a runtime filter or a WHERE clause rejects are not decoded.
+    options.execution.parquet.pushdown_filters = true;
+    options.execution.parquet.reorder_filters = true;
+    config
+}
+
+/// DataFusion's physical optimizer rules with ours in their places.
+pub fn optimizer_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut rules = PhysicalOptimizer::new().rules;
+    let after = rules.iter().position(|rule| rule.name() == "join_selection").map_or(0, |at| at + 1);
+    rules.insert(after, Arc::new(IsolateJoins));
+    rules
+}
+
+/// A session state builder with the configuration and the rules set.
+pub fn state_builder(config: SessionConfig) -> SessionStateBuilder {
+    SessionStateBuilder::new()
+        .with_config(config)
+        .with_default_features()
+        .with_physical_optimizer_rules(optimizer_rules())
+        .with_cache_factory(Some(Arc::new(crate::cache::DatasetCacheFactory)))
+}
