@@ -1,2 +1,37 @@
-//! Stub.
-fn main() {}
+//! `dpark-sql`: SQL over files, from a script or at a prompt.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `cli` | the command line |
+//! | `start` | from the command line to a running shell and an exit status |
+//! | `shell`, `query` | statements run one after the other; one statement running |
+//! | `format` | results as text |
+//! | `sink` | where results go: standard output, pager, file |
+//! | `progress`, `console`, `interrupt`, `stop` | the progress line, messages, signals, ends |
+//! | `settings` | what can be set |
+//! | `prompt` | the interactive part: editing, completion, colours, backslash commands |
+
+mod cli;
+mod console;
+mod format;
+mod interrupt;
+mod progress;
+mod prompt;
+mod query;
+mod settings;
+mod shell;
+mod sink;
+mod start;
+mod stop;
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    // First of all: in a worker process this never returns.
+    dpark::init();
+    let (cli, sources) = cli::Cli::read();
+    start::start(cli, sources)
+}

@@ -5,7 +5,7 @@
 
 use super::error::SqlError;
 use super::script::tokenize;
-use super::source::{Lines, Position, SourceSpan};
+use super::source::{Lines, Position, SourceSpan, line_of};
 use datafusion::common::SchemaError;
 use datafusion::common::diagnostic::Diagnostic;
 use datafusion::error::DataFusionError;
@@ -20,7 +20,7 @@ pub fn locate(error: &DataFusionError, text: &str, span: &SourceSpan) -> SqlErro
     let diagnostic = error.diagnostic();
     let recorded = diagnostic.and_then(recorded);
     let (at, length) = recorded
-        .or(parsed_at.map(|at| (at, 1)))
+        .or_else(|| parsed_at.map(|at| (at, word_at(text, at))))
         .or_else(|| named(error, &message, text, span))
         .unwrap_or((span.position, first_word(text, span)));
     let mut out = SqlError::new(message, text, Some(at), length);
@@ -121,6 +121,12 @@ fn quoted(message: &str) -> Vec<String> {
         }
     }
     names
+}
+
+/// How long the word at a place is, at least one character.
+fn word_at(text: &str, at: Position) -> usize {
+    let letters = line_of(text, at.line).chars().skip(at.column.saturating_sub(1));
+    letters.take_while(|c| c.is_alphanumeric() || *c == '_').count().max(1)
 }
 
 fn first_word(text: &str, span: &SourceSpan) -> usize {
