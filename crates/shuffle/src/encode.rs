@@ -237,18 +237,23 @@ pub(crate) fn compact(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     )
 }
 
+/// Whether `used` bytes of strings should have a buffer of their own: when much else is held, or when they lie in many
+/// small buffers, each of which would be written and compressed alone.
+fn wasteful(buffers: &[Buffer], used: usize) -> bool {
+    let held: usize = buffers.iter().map(|b| b.len()).sum();
+    let scattered = buffers.len() > 1 && held >= used && held < buffers.len() * (32 << 10);
+    held > used + used / 4 || scattered
+}
+
 fn compact_array(array: &ArrayRef) -> Result<Option<ArrayRef>, ArrowError> {
-    let wasteful = |held: usize, used: usize| held > used + used / 4;
     match array.data_type() {
         DataType::Utf8View => {
             let view = array.as_string_view();
-            let held = view.data_buffers().iter().map(|b| b.len()).sum();
-            Ok(wasteful(held, view.total_buffer_bytes_used()).then(|| Arc::new(view.gc()) as ArrayRef))
+            Ok(wasteful(view.data_buffers(), view.total_buffer_bytes_used()).then(|| Arc::new(view.gc()) as ArrayRef))
         }
         DataType::BinaryView => {
             let view = array.as_binary_view();
-            let held = view.data_buffers().iter().map(|b| b.len()).sum();
-            Ok(wasteful(held, view.total_buffer_bytes_used()).then(|| Arc::new(view.gc()) as ArrayRef))
+            Ok(wasteful(view.data_buffers(), view.total_buffer_bytes_used()).then(|| Arc::new(view.gc()) as ArrayRef))
         }
         t if type_has(t, &is_view) => Ok(compact_children(&array.to_data())?.map(make_array)),
         _ => Ok(None),

@@ -1,10 +1,10 @@
 //! Scattered rows to dense batches.
 //!
-//! A writer gets a batch and, for each bucket, the rows that go there. Copying those few rows at once would cost one
-//! small `take` per bucket, column and batch, and a half-filled target batch per bucket: with hundreds of buckets most
-//! of the time and the memory. Instead the input batches are kept, each bucket only notes (batch, row) pairs, and when
-//! enough has come every bucket is gathered with arrow's `interleave`: each value is copied once, into an array of
-//! exactly the right size.
+//! A writer gets a batch and, for each bucket, the rows that go there. The input batches are kept, each bucket only
+//! notes (batch, row) pairs, and after a few megabytes every bucket is gathered with arrow's `interleave`: each value is
+//! copied into an array of exactly the right size while its batch is still in the processor's cache. (Waiting for more
+//! makes larger pieces but costs more than merging small ones: measured, half the speed at 32 MB. One `BatchCoalescer`
+//! per bucket is as fast, but reserves a full target batch for each bucket from the first row on.)
 
 use crate::encode::compact;
 use crate::error::StoreError;
@@ -19,16 +19,21 @@ pub(crate) struct Pending {
     schema: SchemaRef,
     batches: Vec<RecordBatch>,
     rows: Vec<Vec<(u32, u32)>>,
+    input_rows: usize,
     bytes: usize,
 }
 
 impl Pending {
     pub(crate) fn new(schema: SchemaRef, buckets: usize) -> Pending {
-        Pending { schema, batches: Vec::new(), rows: vec![Vec::new(); buckets], bytes: 0 }
+        Pending { schema, batches: Vec::new(), rows: vec![Vec::new(); buckets], input_rows: 0, bytes: 0 }
     }
 
     pub(crate) fn batches(&self) -> usize {
         self.batches.len()
+    }
+    /// Rows of the batches that wait.
+    pub(crate) fn input_rows(&self) -> usize {
+        self.input_rows
     }
     /// Bytes of the batches that wait.
     pub(crate) fn bytes(&self) -> usize {
@@ -47,6 +52,7 @@ impl Pending {
     }
 
     pub(crate) fn admit(&mut self, batch: RecordBatch, bytes: usize) {
+        self.input_rows += batch.num_rows();
         self.batches.push(batch);
         self.bytes += bytes;
     }
@@ -61,7 +67,7 @@ impl Pending {
     /// after an error.
     pub(crate) fn drain(&mut self, target: usize, sink: &mut dyn Sink) -> Result<(), StoreError> {
         let batches = std::mem::take(&mut self.batches);
-        self.bytes = 0;
+        (self.bytes, self.input_rows) = (0, 0);
         let columns: Vec<Vec<&dyn Array>> = (0..self.schema.fields().len())
             .map(|c| batches.iter().map(|b| b.column(c).as_ref() as &dyn Array).collect())
             .collect();

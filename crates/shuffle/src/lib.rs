@@ -8,7 +8,7 @@
 //!   task of stage n                                           task of stage n+1
 //!        │ push / push_indices                                      ▲ BlockStream
 //!        ▼                                                          │
-//!   writer ── gather ── spill                                     fetch ◄───────── wire ◄──┐
+//!   writer ── gather ── bucket ── spill                               fetch ◄───────── wire ◄──┐
 //!        │ finish                                                   ▲ own outputs          │ other executors
 //!        ▼                                                          │                      │
 //!   store ── memory tier (batches) ──────────────────────────────► local                 server
@@ -16,7 +16,7 @@
 //! ```
 //!
 //! Rooms, in the order of the data's way:
-//! - `writer`: one task's output being written; `gather`: scattered rows to dense batches; `spill`: what memory
+//! - `writer`: one task's output being written; `gather` and `bucket`: scattered rows to dense batches; `spill`: what memory
 //!   refuses before the end;
 //! - `store`: which outputs exist and in which tier; `memory`: budgets; `dir`: the directory and its sweeping;
 //! - `encode`: batches to blocks and back; `frame`: the unit of file and wire; `file` and `index`: an output as a file;
@@ -25,6 +25,7 @@
 //! Missing or damaged input is always a `FetchFailed` that names the output, never an absence of rows. The essay is
 //! in `docs/shuffle.md`.
 
+mod bucket;
 mod counters;
 mod dir;
 mod encode;

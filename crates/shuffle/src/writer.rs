@@ -1,7 +1,7 @@
 //! One task's output being written.
 //!
 //! ```text
-//! push ──► pending (input batches + row numbers) ──gather──► done (dense batches per bucket)
+//! push ──► pending (input batches + row numbers) ──gather──► done (batches per bucket)
 //!                        │                                     │
 //!                        └────────── memory refused ───────────┴──encode──► spill file
 //! finish: memory tier, nothing spilled ──► done batches become the output as they are
@@ -10,6 +10,7 @@
 //! Everything held is accounted in the store's budget. When the budget refuses, finished outputs of the memory tier are
 //! moved to disk first (they may never be read from here), then this writer spills; one input batch is always let in.
 
+use crate::bucket::Bucket;
 use crate::encode::{Encoder, adopt, same_types};
 use crate::error::StoreError;
 use crate::file::FileWriter;
@@ -22,9 +23,11 @@ use arrow::datatypes::SchemaRef;
 use dpark_lineage::{BucketSize, MapOutput, TaskId};
 use std::sync::Arc;
 
-/// Input batches kept back at least and at most before they are gathered. With B buckets about B batches make a full
-/// batch for each; beyond the maximum the gathering itself becomes slow, because it jumps between too many arrays.
-const PENDING_BATCHES: (usize, usize) = (32, 512);
+/// Input is gathered when it begins to fall out of the cache, but not before each bucket gets a fair piece, and before
+/// the gathering has to jump between too many arrays.
+const GATHER_BYTES: usize = 4 << 20;
+const GATHER_ROWS_PER_BUCKET: usize = 128;
+const GATHER_BATCHES: usize = 512;
 
 /// Writes the buckets of one task. Its methods may encode and write files: call them where blocking is allowed.
 /// Dropped before [`finish`](MapWriter::finish), it leaves nothing, on disk or in the accounts.
@@ -34,7 +37,7 @@ pub struct MapWriter {
     schema: SchemaRef,
     buckets: usize,
     pending: Pending,
-    done: Vec<Vec<RecordBatch>>,
+    done: Vec<Bucket>,
     done_bytes: usize,
     held: Reservation,
     /// The budget refused the batch that waits: it must leave memory before the next one comes.
@@ -50,7 +53,7 @@ impl MapWriter {
             task,
             buckets,
             pending: Pending::new(Arc::clone(&schema), buckets),
-            done: vec![Vec::new(); buckets],
+            done: (0..buckets).map(|_| Bucket::default()).collect(),
             done_bytes: 0,
             pressed: false,
             encoder: None,
@@ -81,7 +84,7 @@ impl MapWriter {
         if large && !self.pending.has_rows(bucket) && !drags_memory(&batch, bytes) {
             self.make_room(bytes)?;
             // It comes after everything of its bucket: what is spilled, and what is done.
-            self.done[bucket].push(batch);
+            self.done[bucket].push(batch, self.store.config.batch_rows)?;
             self.done_bytes += bytes;
             return Ok(());
         }
@@ -127,9 +130,9 @@ impl MapWriter {
     }
 
     fn finish_in_memory(mut self) -> Result<MapOutput, StoreError> {
-        let buckets = self.done.iter().map(|batches| bucket_size(batches)).collect();
+        let done = self.done.iter_mut().map(Bucket::take).collect::<Result<Vec<_>, _>>()?;
+        let buckets = done.iter().map(|batches| bucket_size(batches)).collect();
         let output = MapOutput { buckets, spilled_bytes: 0 };
-        let done = std::mem::take(&mut self.done);
         self.store.publish_memory(self.task, Arc::clone(&self.schema), done, self.held.take(), &output)?;
         Ok(output)
     }
@@ -173,8 +176,10 @@ impl MapWriter {
     fn admit(&mut self, batch: RecordBatch, bytes: usize) -> Result<(), StoreError> {
         // With the row numbers, which can outweigh a narrow batch.
         let bytes = bytes + batch.num_rows() * size_of::<(u32, u32)>();
-        let most = self.buckets.clamp(PENDING_BATCHES.0, PENDING_BATCHES.1);
-        let full = self.pending.batches() >= most || self.pending.bytes() + bytes > self.store.config.buffer_bytes;
+        let fair = self.pending.input_rows() >= GATHER_ROWS_PER_BUCKET * self.buckets;
+        let full = self.pending.batches() >= GATHER_BATCHES
+            || self.pending.bytes() + bytes > self.store.config.buffer_bytes
+            || (self.pending.bytes() + bytes > GATHER_BYTES && fair);
         if full && self.pending.batches() > 0 {
             self.gather()?;
         }
@@ -212,7 +217,7 @@ impl MapWriter {
             return Ok(false);
         }
         let target = self.store.config.batch_rows;
-        let mut sink = ToDone { done: &mut self.done, bytes: 0 };
+        let mut sink = ToDone { done: &mut self.done, bytes: 0, target };
         self.pending.drain(target, &mut sink)?;
         self.done_bytes += sink.bytes;
         // Estimates and outcomes differ a little (null bitmaps, dictionaries); the account must say what is held.
@@ -263,28 +268,28 @@ impl MapWriter {
 
 /// Gathered rows stay.
 struct ToDone<'a> {
-    done: &'a mut [Vec<RecordBatch>],
+    done: &'a mut [Bucket],
     bytes: usize,
+    target: usize,
 }
 
 impl Sink for ToDone<'_> {
     fn take(&mut self, bucket: usize, batch: RecordBatch) -> Result<(), StoreError> {
         self.bytes += batch_bytes(&batch);
-        self.done[bucket].push(batch);
-        Ok(())
+        Ok(self.done[bucket].push(batch, self.target)?)
     }
 }
 
 /// What is done and what waits goes to the spill file; each batch is let go when it is encoded.
 struct ToSpill<'a> {
     spill: Spill,
-    done: &'a mut [Vec<RecordBatch>],
+    done: &'a mut [Bucket],
     encoder: Encoder,
 }
 
 impl Sink for ToSpill<'_> {
     fn begin(&mut self, bucket: usize) -> Result<(), StoreError> {
-        std::mem::take(&mut self.done[bucket]).into_iter().try_for_each(|batch| self.take(bucket, batch))
+        self.done[bucket].take()?.into_iter().try_for_each(|batch| self.take(bucket, batch))
     }
     fn take(&mut self, bucket: usize, batch: RecordBatch) -> Result<(), StoreError> {
         self.spill.block(bucket, &self.encoder.encode(&batch)?, batch.num_rows())
@@ -295,7 +300,7 @@ impl Sink for ToSpill<'_> {
 struct ToFile {
     out: FileWriter,
     spill: Option<Spill>,
-    done: Vec<Vec<RecordBatch>>,
+    done: Vec<Bucket>,
     encoder: Encoder,
     buffer: Vec<u8>,
 }
@@ -308,7 +313,7 @@ impl Sink for ToFile {
         if let Some(spill) = &self.spill {
             spill.copy(bucket, &mut self.out, &mut self.buffer)?;
         }
-        std::mem::take(&mut self.done[bucket]).into_iter().try_for_each(|batch| self.take(bucket, batch))
+        self.done[bucket].take()?.into_iter().try_for_each(|batch| self.take(bucket, batch))
     }
     fn take(&mut self, _bucket: usize, batch: RecordBatch) -> Result<(), StoreError> {
         self.out.block(&self.encoder.encode(&batch)?, batch.num_rows())

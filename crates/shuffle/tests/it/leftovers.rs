@@ -110,7 +110,7 @@ fn the_sweep_removes_the_dead_and_spares_the_living() {
     std::fs::write(dead.join("1-2-3.shuffle"), "rows").unwrap();
     let stranger = dir.path().join("something else");
     std::fs::create_dir(&stranger).unwrap();
-    assert_eq!(sweep_stale(dir.path()).unwrap(), [dead.clone()]);
+    assert_eq!(sweep_stale(dir.path()).unwrap(), std::slice::from_ref(&dead));
     assert!(!dead.exists() && stranger.exists());
     assert_eq!(local(&living, 0, 0).unwrap().len(), 1);
 }

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 async fn check(batches: &[RecordBatch], memory: bool, compression: Compression, name: &str) {
     let dir = tempfile::tempdir().unwrap();
-    let store = BlockStore::open(StoreConfig { compression, batch_rows: 100, ..config(&dir, memory) }).unwrap();
+    // Gathered batch by batch, so that pieces are merged too.
+    let config = StoreConfig { compression, batch_rows: 100, buffer_bytes: 1, ..config(&dir, memory) };
+    let store = BlockStore::open(config).unwrap();
     let output = scatter(&store, task(0), batches, 3, |row| row * 5 % 3);
     assert_eq!(output.rows(), batches.iter().map(|b| b.num_rows() as u64).sum::<u64>());
     let (addr, _server) = serve(&store).await;
@@ -33,7 +35,7 @@ async fn every_type_alone() {
     for (name, column) in columns(500) {
         let batch = RecordBatch::try_from_iter_with_nullable([(name, column, true)]).unwrap();
         // Slices: offsets other than zero must not confuse anything.
-        let batches = [batch.slice(3, 200), batch.slice(250, 1), batch.slice(251, 249)];
+        let batches = [batch.slice(3, 200), batch.slice(250, 1), batch.slice(251, 90), batch.slice(341, 159)];
         for memory in [true, false] {
             check(&batches, memory, Compression::Lz4, name).await;
         }
@@ -185,4 +187,16 @@ fn a_reader_gets_its_own_schema_or_an_error() {
         let error = store.read_buckets(task(0), 0..1, Some(&wrong)).err().unwrap();
         assert_eq!(error.cause, FetchCause::Corrupt);
     }
+}
+
+#[test]
+fn handles_can_move_between_threads() {
+    fn send<T: Send>() {}
+    fn shared<T: Send + Sync>() {}
+    send::<MapWriter>();
+    send::<LocalBlocks>();
+    send::<BlockStream>();
+    shared::<BlockStore>();
+    shared::<Fetcher>();
+    shared::<ServerHandle>();
 }
