@@ -5,14 +5,13 @@
 //! taken stays in the sockets and TCP slows the senders down. Decoding happens on the consumer's thread, where its time
 //! is accounted.
 
-use crate::counters::{Counters, add};
-use crate::encode::{Decoder, parse_schema};
-use crate::file::Bad;
-use crate::frame::{Corrupt, Head, Kind};
+use crate::counters::Counters;
+use crate::frame::Corrupt;
 use crate::local::LocalBlocks;
+use crate::remote::HostSource;
 use crate::server::IDLE;
 use crate::store::{BlockStore, failed};
-use crate::wire::{Answer, FrameReader, Outcome, PATH, Request, authorization, chain, unreachable};
+use crate::wire::{authorization, unreachable};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
@@ -20,9 +19,7 @@ use dpark_lineage::{ExecutorId, FetchFailed, StageId, TaskId};
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
 use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, HeaderValue};
-use hyper::{Response, StatusCode};
+use hyper::header::HeaderValue;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioTimer;
@@ -99,19 +96,19 @@ pub struct Fetcher {
     shared: Arc<Shared>,
 }
 
-struct Shared {
-    own: Option<Arc<BlockStore>>,
-    token: HeaderValue,
-    limits: FetchLimits,
-    client: Client<HttpConnector, Full<Bytes>>,
-    runtime: Runtime,
-    counters: Arc<Counters>,
+pub(crate) struct Shared {
+    pub(crate) own: Option<Arc<BlockStore>>,
+    pub(crate) token: HeaderValue,
+    pub(crate) limits: FetchLimits,
+    pub(crate) client: Client<HttpConnector, Full<Bytes>>,
+    pub(crate) runtime: Runtime,
+    pub(crate) counters: Arc<Counters>,
 }
 
 /// Where connections live. The runtime on which the fetcher was made, so that a task that computes does not stall the
 /// connections of others.
 #[derive(Clone)]
-struct Runtime(Option<Handle>);
+pub(crate) struct Runtime(pub(crate) Option<Handle>);
 
 impl<F> hyper::rt::Executor<F> for Runtime
 where
@@ -286,177 +283,5 @@ async fn blocking<T: Send + 'static>(
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(e) => Err(failed(task, executor, Corrupt(format!("reading ended without a result: {e}")).into())),
-    }
-}
-
-/// The outputs of one other executor: one request, one response read frame by frame.
-struct HostSource {
-    shared: Arc<Shared>,
-    stage: StageId,
-    buckets: Range<u32>,
-    addr: SocketAddr,
-    maps: Vec<MapLocation>,
-    schema: SchemaRef,
-    /// The stream's allowance of bytes.
-    flight: Arc<Semaphore>,
-    /// None until the request has been answered.
-    frames: Option<FrameReader>,
-    /// For the schema said last.
-    decoder: Option<Decoder>,
-    /// The rows of the output being received that are still to come.
-    at: Option<u64>,
-    /// How many outputs have had their answer.
-    answered: usize,
-}
-
-impl HostSource {
-    async fn next(mut self) -> Result<Option<(RecordBatch, Self)>, FetchFailed> {
-        match self.pull().await {
-            Ok(batch) => Ok(batch.map(|batch| (batch, self))),
-            Err(bad) => Err(self.blame(bad)),
-        }
-    }
-
-    /// The output being received, or the one that should have come next.
-    fn blame(&self, bad: Bad) -> FetchFailed {
-        let number = if self.at.is_some() { self.answered.saturating_sub(1) } else { self.answered };
-        let number = number.min(self.maps.len().saturating_sub(1));
-        let (partition, attempt, executor) =
-            self.maps.get(number).map_or((0, 0, ExecutorId(0)), |m| (m.map, m.attempt, m.executor));
-        let bad = Bad { detail: format!("{}: {}", self.addr, bad.detail), ..bad };
-        failed(TaskId { stage: self.stage, partition, attempt }, executor, bad)
-    }
-
-    async fn pull(&mut self) -> Result<Option<RecordBatch>, Bad> {
-        if self.frames.is_none() {
-            let response = self.ask().await?;
-            self.frames = Some(FrameReader::new(response.into_body(), self.shared.limits.read_timeout));
-        }
-        let Some(frames) = &mut self.frames else { return Ok(None) };
-        loop {
-            let head = frames.head().await?;
-            match (head.kind, self.at) {
-                (Kind::Answer, _) => {
-                    let body = frames.body(&head).await?;
-                    let answer = postcard::from_bytes(&body).map_err(|e| Corrupt(format!("answer: {e}")))?;
-                    // A second answer for the output being received: it broke on the way.
-                    let begun = self.at.take().map(|_| self.answered.saturating_sub(1));
-                    let Answer { number, outcome } = answer;
-                    match outcome {
-                        Outcome::Missing { cause, detail } => {
-                            self.answered = number as usize;
-                            return Err(Bad { cause, detail });
-                        }
-                        Outcome::Found { rows } if begun.is_none() && number as usize == self.answered => {
-                            self.answered += 1;
-                            self.at = Some(rows);
-                        }
-                        Outcome::Found { .. } => return Err(Corrupt("answers out of order".into()).into()),
-                    }
-                }
-                (Kind::Schema, Some(_)) => {
-                    let body = frames.body(&head).await?;
-                    self.decoder = Some(Decoder::new(parse_schema(&body)?, Arc::clone(&self.schema))?);
-                }
-                (Kind::Block, Some(left)) => {
-                    let Some(decoder) = &self.decoder else {
-                        return Err(Corrupt("a block before its schema".into()).into());
-                    };
-                    let left = left
-                        .checked_sub(u64::from(head.rows))
-                        .ok_or_else(|| Corrupt("more rows than were announced".into()))?;
-                    let batch = receive(frames, &head, decoder, &self.flight, &self.shared).await?;
-                    self.at = Some(left);
-                    return Ok(Some(batch));
-                }
-                (Kind::OutputEnd, Some(0)) => self.at = None,
-                (Kind::OutputEnd, Some(left)) => return Err(Corrupt(format!("{left} rows are missing")).into()),
-                (Kind::ResponseEnd, None) if self.answered == self.maps.len() => {
-                    frames.end().await?;
-                    return Ok(None);
-                }
-                (kind, _) => return Err(Corrupt(format!("{kind:?} frame out of order")).into()),
-            }
-        }
-    }
-
-    async fn ask(&self) -> Result<Response<Incoming>, Bad> {
-        let request = Request {
-            stage: self.stage,
-            first: self.buckets.start,
-            end: self.buckets.end,
-            outputs: self.maps.iter().map(|m| (m.map, m.attempt)).collect(),
-        };
-        let body = postcard::to_stdvec(&request).map_err(|e| unreachable(format!("request: {e}")))?;
-        let body = Bytes::from(body);
-        let mut wait = Duration::from_millis(100);
-        let mut tries = self.shared.limits.tries.max(1);
-        loop {
-            tries -= 1;
-            match self.ask_once(body.clone()).await {
-                Err(bad) if tries == 0 => return Err(bad),
-                Err(bad) => tracing::debug!(addr = %self.addr, "asking again: {}", bad.detail),
-                Ok(response) if response.status() == StatusCode::OK => return Ok(response),
-                Ok(response) => return Err(unreachable(format!("the server answered {}", response.status()))),
-            }
-            tokio::time::sleep(wait).await;
-            wait *= 2;
-        }
-    }
-
-    async fn ask_once(&self, body: Bytes) -> Result<Response<Incoming>, Bad> {
-        let request = hyper::Request::post(format!("http://{}{PATH}", self.addr))
-            .header(AUTHORIZATION, self.shared.token.clone())
-            .body(Full::new(body))
-            .map_err(|e| unreachable(e.to_string()))?;
-        let sent = self.shared.client.request(request);
-        let limit = self.shared.limits.read_timeout;
-        // The socket must belong to the connections' runtime, not to the one that polls this stream.
-        let sent = async move { tokio::time::timeout(limit, sent).await };
-        let sent = match &self.shared.runtime.0 {
-            Some(handle) => handle.spawn(sent),
-            None => tokio::spawn(sent),
-        };
-        match sent.await {
-            Ok(Ok(Ok(response))) => Ok(response),
-            Ok(Ok(Err(e))) => Err(unreachable(chain(&e))),
-            Ok(Err(_)) => Err(unreachable(format!("no answer for {limit:?}"))),
-            Err(e) => Err(unreachable(format!("the request was dropped: {e}"))),
-        }
-    }
-}
-
-/// Receives and decodes one block within the stream's allowance.
-async fn receive(
-    frames: &mut FrameReader,
-    head: &Head,
-    decoder: &Decoder,
-    flight: &Semaphore,
-    shared: &Shared,
-) -> Result<RecordBatch, Bad> {
-    let allowance = (head.len as usize).min(shared.limits.bytes.max(1)) as u32;
-    let _permit = flight.acquire_many(allowance).await.map_err(|e| unreachable(e.to_string()))?;
-    let _flying = Flying::begin(&shared.counters, u64::from(head.len));
-    let body = frames.body(head).await?;
-    add(&shared.counters.read_remote, crate::frame::HEAD + body.len());
-    Ok(decoder.decode(head.rows, body)?)
-}
-
-/// Counts bytes under way, also when the stream is dropped in between.
-struct Flying<'a> {
-    counters: &'a Counters,
-    bytes: u64,
-}
-
-impl<'a> Flying<'a> {
-    fn begin(counters: &'a Counters, bytes: u64) -> Self {
-        counters.flight_begins(bytes);
-        Flying { counters, bytes }
-    }
-}
-
-impl Drop for Flying<'_> {
-    fn drop(&mut self) {
-        self.counters.flight_ends(self.bytes);
     }
 }

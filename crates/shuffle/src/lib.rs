@@ -16,11 +16,12 @@
 //! ```
 //!
 //! Rooms, in the order of the data's way:
-//! - `writer`: one task's output being written; `gather` and `bucket`: scattered rows to dense batches; `spill`: what memory
-//!   refuses before the end;
+//! - `writer`: one task's output being written; `gather` and `bucket`: scattered rows to dense batches; `spill`: what
+//!   memory refuses before the end;
 //! - `store`: which outputs exist and in which tier; `memory`: budgets; `dir`: the directory and its sweeping;
 //! - `encode`: batches to blocks and back; `frame`: the unit of file and wire; `file` and `index`: an output as a file;
-//! - `local`: reading the own store; `wire`, `server`, `fetch`: reading another's; `counters`: totals for reports.
+//! - `local`: reading the own store; `wire`, `server`, `remote`: reading another's; `fetch`: both as one stream;
+//!   `counters`: totals for reports.
 //!
 //! Missing or damaged input is always a `FetchFailed` that names the output, never an absence of rows. The essay is
 //! in `docs/shuffle.md`.
@@ -37,6 +38,7 @@ mod gather;
 mod index;
 mod local;
 mod memory;
+mod remote;
 mod server;
 mod spill;
 mod store;
