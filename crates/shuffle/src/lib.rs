@@ -8,7 +8,7 @@
 //!   task of stage n                                           task of stage n+1
 //!        │ push / push_indices                                      ▲ BlockStream
 //!        ▼                                                          │
-//!   writer ── gather ── bucket ── spill                               fetch ◄───────── wire ◄──┐
+//!   writer ── gather ── bucket ── spill                           fetch ◄───────── wire ◄──┐
 //!        │ finish                                                   ▲ own outputs          │ other executors
 //!        ▼                                                          │                      │
 //!   store ── memory tier (batches) ──────────────────────────────► local                 server
