@@ -9,7 +9,7 @@ use crate::shell::Shell;
 use crate::sink::Sink;
 use crate::stop::{Stop, is_closed_pipe};
 use datafusion::error::DataFusionError;
-use dpark::Context;
+use dpark::{Context, Error};
 use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
 
@@ -66,9 +66,11 @@ async fn open(cli: &Cli, interactive: bool) -> Result<Shell, Stop> {
     let interrupts = if interactive { Interrupts::interactive() } else { Interrupts::script() };
     let interrupts = interrupts.map_err(|error| wrong_usage(error.to_string()))?;
     let ctx = context(cli).map_err(|error| match error {
-        DataFusionError::Configuration(message) => wrong_usage(message),
+        Error::Master(_) | Error::Option { .. } | Error::UnknownOption { .. } | Error::ConfigFile { .. } => {
+            wrong_usage(error.to_string())
+        }
         error => {
-            say(error.strip_backtrace());
+            say(error);
             Stop::Failed
         }
     })?;
@@ -80,8 +82,7 @@ fn wrong_usage(message: String) -> Stop {
     Stop::Usage
 }
 
-fn context(cli: &Cli) -> Result<Context, DataFusionError> {
-    const INFORMATION_SCHEMA: &str = "datafusion.catalog.information_schema";
+fn context(cli: &Cli) -> Result<Context, Error> {
     let mut builder = Context::builder();
     if let Some(master) = &cli.master {
         builder = builder.master(master);
@@ -89,14 +90,7 @@ fn context(cli: &Cli) -> Result<Context, DataFusionError> {
     for (key, value) in &cli.conf {
         builder = builder.conf(key, value);
     }
-    let ctx = builder.build()?;
-    if !cli.conf.iter().any(|(key, _)| key == INFORMATION_SCHEMA) {
-        // SHOW TABLES and its kin read it.
-        let state = ctx.session().state_ref();
-        state.write().config_mut().options_mut().catalog.information_schema = true;
-    }
-    dpark::sql::enable_paths(ctx.session());
-    Ok(ctx)
+    builder.build()
 }
 
 async fn run_sources(shell: &mut Shell, sources: &[Source]) -> Result<(), Stop> {

@@ -9,12 +9,15 @@ use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::Hinter;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::path::Path;
 
 /// Completion, colours, and whether Enter ends the statement.
 #[derive(rustyline::Helper)]
 pub(super) struct SqlHelper {
     pub(super) names: SessionNames,
+    /// Whether nothing is typed yet.
+    pub(super) empty: Cell<bool>,
 }
 
 impl Completer for SqlHelper {
@@ -64,6 +67,12 @@ impl Highlighter for SqlHelper {
 
 impl Hinter for SqlHelper {
     type Hint = String;
+
+    /// Hints nothing, but is asked after every key: Ctrl-C means one thing on an empty line and another on a full one.
+    fn hint(&self, line: &str, _: usize, _: &rustyline::Context<'_>) -> Option<String> {
+        self.empty.set(line.trim().is_empty());
+        None
+    }
 }
 
 impl Validator for SqlHelper {

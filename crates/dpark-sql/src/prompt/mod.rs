@@ -18,6 +18,7 @@ use names::SessionNames;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{ColorMode, CompletionType, Config, Editor};
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
@@ -47,12 +48,18 @@ pub(crate) fn run(shell: &mut Shell, runtime: &Runtime) -> Result<(), Stop> {
         let _ = editor.load_history(path); // there is none yet the first time
     }
     if !shell.settings.quiet {
-        say(format_args!("DPark {} — \\? for help, \\q to quit", env!("CARGO_PKG_VERSION")));
+        let (version, master) = (env!("CARGO_PKG_VERSION"), shell.ctx.master());
+        say(format_args!("DPark {version} on {master} — \\? for help, \\q to quit"));
     }
     let mut interrupted: Option<Instant> = None;
     loop {
         let line = match editor.readline(&("dpark> ", "\x1b[1mdpark>\x1b[0m ")) {
             Ok(line) => line,
+            // On a line with text Ctrl-C takes the text away and no more.
+            Err(ReadlineError::Interrupted) if !editor.helper().is_none_or(|helper| helper.empty.replace(true)) => {
+                interrupted = None;
+                continue;
+            }
             Err(ReadlineError::Interrupted) => {
                 if interrupted.is_some_and(|before| before.elapsed() < QUICK) {
                     return Ok(());
@@ -68,6 +75,9 @@ pub(crate) fn run(shell: &mut Shell, runtime: &Runtime) -> Result<(), Stop> {
             }
         };
         interrupted = None;
+        if let Some(helper) = editor.helper() {
+            helper.empty.set(true);
+        }
         let text = line.trim();
         if text.is_empty() {
             continue;
@@ -110,6 +120,6 @@ fn editor(shell: &Shell, runtime: &Runtime) -> rustyline::Result<Editor<SqlHelpe
     let history = FileHistory::with_config(&config);
     let mut editor = Editor::with_history(config, history)?;
     let names = SessionNames { ctx: shell.ctx.clone(), runtime: runtime.handle().clone() };
-    editor.set_helper(Some(SqlHelper { names }));
+    editor.set_helper(Some(SqlHelper { names, empty: Cell::new(true) }));
     Ok(editor)
 }

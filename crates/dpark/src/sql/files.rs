@@ -114,7 +114,7 @@ impl Format {
         let last = parts.next()?;
         let compressed = matches!(last.to_ascii_lowercase().as_str(), "gz" | "bz2" | "xz" | "zst");
         let (extension, compression) = if compressed { (parts.next()?, Some(last)) } else { (last, None) };
-        parts.next()?; // something must stand before the dot
+        parts.next().filter(|stem| !stem.is_empty())?;
         let name = match extension.to_ascii_lowercase().as_str() {
             "parquet" | "parq" | "pq" => "parquet",
             "csv" | "tsv" => "csv",

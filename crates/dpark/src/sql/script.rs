@@ -247,8 +247,8 @@ mod tests {
     fn positions_are_those_of_the_whole_script() {
         let parsed = parse("select 1;\n\n  select\n 2;").unwrap();
         assert_eq!(parsed[1].span.position, Position { line: 3, column: 3 });
-        let error = parse("select 1;\nselect 2;\nselect from from x;").unwrap_err();
-        assert_eq!((error.line, error.column), (3, 13), "{error}");
+        let error = parse("select 1;\nselect 2;\nselect 3 4;").unwrap_err();
+        assert_eq!((error.line, error.column), (3, 10), "{error}");
     }
 
     #[test]
