@@ -1,2 +1,81 @@
-//! Stub.
-fn main() {}
+//! `dpark-benchmarks`: DPark beside its peers, on the same files, in one run.
+//!
+//! ```text
+//!  tpch ──► data (once) ──► for each query, round, engine:  child process ──► times, answer, peak memory
+//!    │                                                      (run-one of this binary, or duckdb_run.py)
+//!    └────► report: table, ratios, totals; JSON
+//!  micro ─► memcpy, shuffle, RepartitionExec, scheduler, start-up
+//! ```
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `data`, `queries` | TPC-H as Parquet; the query texts of `sql/tpch` |
+//! | `engines` | the engines that are compared, and a session of each Rust engine |
+//! | `run_one` | the child: one engine, one query |
+//! | `child` | the parent's side of it: start, wait, read |
+//! | `answer`, `memory`, `stats`, `machine` | result fingerprints, peak memory, medians, what it ran on |
+//! | `tpch`, `report` | rounds over queries and engines; what is printed and saved |
+//! | `micro` | parts measured alone |
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool")]
+
+mod answer;
+mod child;
+mod data;
+mod engines;
+mod machine;
+mod memory;
+mod micro;
+mod queries;
+mod report;
+mod run_one;
+mod stats;
+mod tpch;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// One allocator for every Rust engine, so that it does not decide the comparison.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+/// Its name, for the report.
+const ALLOCATOR_NAME: &str = "mimalloc (all Rust engines)";
+
+type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
+
+#[derive(Parser)]
+#[command(name = "dpark-benchmarks", version, about = "DPark beside its peers")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The TPC-H queries in every engine: medians of interleaved runs, ratios, answers compared, peak memory.
+    Tpch(tpch::Args),
+    /// Shuffle, scheduler and start-up alone.
+    Micro(micro::Args),
+    /// Makes the TPC-H files; `tpch` does it when they are missing.
+    Generate(data::Args),
+    /// One engine and one query in this process, as JSON; what `tpch` starts.
+    RunOne(run_one::Args),
+}
+
+fn main() -> ExitCode {
+    // First of all: in a worker process this never returns.
+    dpark::init();
+    let done = match Cli::parse().command {
+        Command::Tpch(args) => tpch::run(&args),
+        Command::Micro(args) => micro::run(&args),
+        Command::Generate(args) => data::generate(&args).map(|()| true),
+        Command::RunOne(args) => run_one::run(&args).map(|()| true),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Peak memory, as the kernel kept it: `VmHWM` of this process and of the worker processes below it.
+//!
+//! It is read by the child itself, after its runs and before it stops its workers. `ru_maxrss` of `wait4` would do for
+//! the engines that are one process, but it cannot add up workers, and it begins at what the *parent* held when it
+//! started the child. The sum over processes is an upper bound: their peaks need not coincide, and the pages of the
+//! program itself, which they share, count in each.
+
+use crate::Result;
+use std::fs;
+
+/// Bytes in a megabyte.
+pub(crate) const MB: f64 = 1024.0 * 1024.0;
+
+/// Peak resident bytes of this process and of each of its direct children.
+pub(crate) fn peaks() -> Result<Vec<u64>> {
+    let me = std::process::id();
+    let mut peaks = vec![high_water(me).ok_or("/proc/self/status has no VmHWM: Linux only")?];
+    for entry in fs::read_dir("/proc")? {
+        let pid = entry?.file_name().to_str().and_then(|name| name.parse().ok());
+        // A process may be gone by the time it is looked at.
+        peaks.extend(pid.filter(|pid| parent(*pid) == Some(me)).and_then(high_water));
+    }
+    Ok(peaks)
+}
+
+fn high_water(pid: u32) -> Option<u64> {
+    field(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?, "VmHWM:").map(|kilobytes| kilobytes * 1024)
+}
+
+fn parent(pid: u32) -> Option<u32> {
+    field(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?, "PPid:").and_then(|pid| pid.try_into().ok())
+}
+
+/// The number after `name` in a text of lines "name: number".
+pub(crate) fn field(text: &str, name: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix(name))?.split_whitespace().next()?.parse().ok()
+}
