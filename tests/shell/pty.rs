@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A shell at a terminal.
-pub struct Terminal {
+pub(crate) struct Terminal {
     keyboard: File,
     child: Child,
     /// What has been shown and not yet been asked for.
@@ -20,7 +20,7 @@ pub struct Terminal {
 
 impl Terminal {
     /// Opens a terminal of 100 columns and starts the shell on it.
-    pub fn start(args: &[&str], environment: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(args: &[&str], environment: &[(&str, &str)]) -> Self {
         let (mut master, mut slave) = (0, 0);
         let mut size = libc::winsize { ws_row: 40, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
         // SAFETY: both descriptors are written by the call before they are used, name and settings may be null.
@@ -51,17 +51,17 @@ impl Terminal {
     }
 
     /// Types keys.
-    pub fn keys(&mut self, keys: &str) {
+    pub(crate) fn keys(&mut self, keys: &str) {
         self.keyboard.write_all(keys.as_bytes()).unwrap();
     }
 
     /// Types a line and Enter.
-    pub fn line(&mut self, text: &str) {
+    pub(crate) fn line(&mut self, text: &str) {
         self.keys(&format!("{text}\r"));
     }
 
     /// Waits until a text is shown and gives what was shown up to its end.
-    pub fn wait_for(&mut self, text: &str) -> String {
+    pub(crate) fn wait_for(&mut self, text: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(at) = self.screen.find(text) {
@@ -76,7 +76,7 @@ impl Terminal {
     }
 
     /// Waits until the shell ends.
-    pub fn end(mut self) -> (ExitStatus, String) {
+    pub(crate) fn end(mut self) -> (ExitStatus, String) {
         let deadline = Instant::now() + PATIENCE;
         while self.read() {
             assert!(Instant::now() < deadline, "the shell does not end: {:?}", self.screen);

@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
 /// The binary: the one `DPARK_SQL` names, else the one beside this test, brought up to date when cargo runs us.
-pub fn binary() -> &'static Path {
+pub(crate) fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         if let Some(path) = std::env::var_os("DPARK_SQL") {
@@ -27,12 +27,12 @@ pub fn binary() -> &'static Path {
 }
 
 /// The top of the repository.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }
 
 /// A command for the shell in a clean environment: two threads, no history, no pager, no user configuration.
-pub fn shell(args: &[&str]) -> Command {
+pub(crate) fn shell(args: &[&str]) -> Command {
     let mut command = Command::new(binary());
     command.args(args);
     for name in ["PAGER", "DPARK_PAGER", "RUST_LOG", "DPARK_MASTER", "DPARK_CONF"] {
@@ -43,10 +43,10 @@ pub fn shell(args: &[&str]) -> Command {
 }
 
 /// What came out of a run.
-pub struct Ran {
-    pub out: String,
-    pub err: String,
-    pub status: i32,
+pub(crate) struct Ran {
+    pub(crate) out: String,
+    pub(crate) err: String,
+    pub(crate) status: i32,
 }
 
 impl From<Output> for Ran {
@@ -60,19 +60,19 @@ impl From<Output> for Ran {
 }
 
 /// Runs the shell with arguments.
-pub fn run(args: &[&str]) -> Ran {
+pub(crate) fn run(args: &[&str]) -> Ran {
     shell(args).output().unwrap().into()
 }
 
 /// Runs the shell with a script on its standard input.
-pub fn run_input(args: &[&str], input: &str) -> Ran {
+pub(crate) fn run_input(args: &[&str], input: &str) -> Ran {
     let mut child = shell(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     child.wait_with_output().unwrap().into()
 }
 
 /// Runs statements that must succeed, and gives what they wrote.
-pub fn csv(sql: &str) -> String {
+pub(crate) fn csv(sql: &str) -> String {
     let ran = run(&["-q", "--format", "csv", "-e", sql]);
     assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{sql}");
     ran.out

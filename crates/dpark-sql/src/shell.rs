@@ -58,6 +58,11 @@ impl Shell {
         Shell { ctx, settings, sink, interrupts, interactive }
     }
 
+    /// A Ctrl-C that came before a line was entered is not meant for its query.
+    pub(crate) fn forget_interrupts(&mut self) {
+        self.interrupts.forget();
+    }
+
     /// Runs the statements of a text in order. `name` stands before the line numbers of errors.
     pub(crate) async fn run_script(&mut self, name: &str, text: &str) -> std::result::Result<(), Stop> {
         let mut script = Script::with_settings(text, ParserSettings::of(&self.ctx));
@@ -113,7 +118,6 @@ impl Shell {
         let mut rows: Option<Box<dyn RowWriter>> = None;
         let mut written = Written::default();
         let cap = self.cap();
-        self.interrupts.forget();
         loop {
             let event = tokio::select! {
                 biased;

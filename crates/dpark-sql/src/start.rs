@@ -23,6 +23,13 @@ pub(crate) fn start(cli: Cli, mut sources: Vec<Source>) -> ExitCode {
     if sources.is_empty() && !interactive {
         sources.push(Source::Stdin);
     }
+    // All scripts are read before anything runs: a missing file is no reason to run half. And before signals are
+    // listened for, so that Ctrl-C ends a shell that waits for its standard input.
+    let count = sources.len();
+    let texts: Vec<(String, String)> = match sources.iter().map(|source| read(source, count)).collect() {
+        Ok(texts) => texts,
+        Err(stop) => return ExitCode::from(Stop::status(stop)),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK).build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -35,7 +42,7 @@ pub(crate) fn start(cli: Cli, mut sources: Vec<Source>) -> ExitCode {
             let outcome = if interactive {
                 prompt::run(&mut shell, &runtime)
             } else {
-                runtime.block_on(run_sources(&mut shell, &sources))
+                runtime.block_on(run_sources(&mut shell, texts))
             };
             let outcome = runtime.block_on(close(shell, outcome));
             runtime.shutdown_background();
@@ -93,10 +100,7 @@ fn context(cli: &Cli) -> Result<Context, Error> {
     builder.build()
 }
 
-async fn run_sources(shell: &mut Shell, sources: &[Source]) -> Result<(), Stop> {
-    // All files are read before anything runs: a missing one is no reason to run half.
-    let texts: Vec<(String, String)> =
-        sources.iter().map(|source| read(source, sources.len())).collect::<Result<_, _>>()?;
+async fn run_sources(shell: &mut Shell, texts: Vec<(String, String)>) -> Result<(), Stop> {
     let mut failed = false;
     for (name, text) in texts {
         match shell.run_script(&name, &text).await {

@@ -95,6 +95,7 @@ pub(crate) fn run(shell: &mut Shell, runtime: &Runtime) -> Result<(), Stop> {
 }
 
 async fn run_line(shell: &mut Shell, text: &str) -> Result<(), Stop> {
+    shell.forget_interrupts();
     if is_goodbye(text) {
         return Err(Stop::Quit);
     }
