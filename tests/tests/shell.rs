@@ -154,7 +154,7 @@ mod scripts {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("out.csv");
         let output = target.to_str().unwrap();
-        let sql = "select count(*) from generate_series(1, 100000) a, generate_series(1, 100000) b where a.value % 7 = b.value % 11";
+        let sql = "select count(*) from generate_series(1, 3000000) a, generate_series(1, 3000000) b where a.value % 7 = b.value % 11";
         for (signal, status) in [(libc::SIGINT, 130), (libc::SIGTERM, 143)] {
             let child = shell(&["-q", "--output", output, "-e", sql]).stderr(Stdio::piped()).spawn().unwrap();
             std::thread::sleep(std::time::Duration::from_millis(700));
@@ -258,6 +258,14 @@ mod scripts {
     }
 
     #[test]
+    fn a_glob_sees_what_an_earlier_statement_wrote() {
+        let dir = tempfile::tempdir().unwrap();
+        let part = |n| format!("copy (select {n} as a) to '{}/{n}.csv'", dir.path().display());
+        let count = format!("select count(*) as n from '{}/*.csv'", dir.path().display());
+        assert_eq!(csv(&format!("{}; {count}; {}; {count}", part(1), part(2))), "n\n1\nn\n2\n");
+    }
+
+    #[test]
     fn written_rows_are_counted_on_standard_error() {
         let dir = tempfile::tempdir().unwrap();
         let sql = format!("copy (select * from generate_series(1, 42)) to '{}/t.csv'", dir.path().display());
@@ -289,7 +297,7 @@ mod prompt {
         terminal.keys("select 'half a");
         terminal.keys("\x03");
         terminal.wait_for("dpark> ");
-        terminal.line("select count(*) from generate_series(1, 200000) a, generate_series(1, 200000) b where a.value % 7 = b.value % 11;");
+        terminal.line("select count(*) from generate_series(1, 3000000) a, generate_series(1, 3000000) b where a.value % 7 = b.value % 11;");
         terminal.wait_for(" s"); // the progress line
         terminal.keys("\x03");
         terminal.wait_for("Cancelled");

@@ -4,6 +4,7 @@ use datafusion::catalog::TableProvider;
 use datafusion::common::plan_err;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::error::Result;
+use datafusion::execution::cache::TableScopedPath;
 use datafusion::execution::context::SessionState;
 use futures::TryStreamExt;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
@@ -22,6 +23,7 @@ pub(super) fn looks_like_path(name: &str) -> bool {
 pub(super) async fn open(state: &SessionState, name: &str) -> Result<Arc<dyn TableProvider>> {
     let url = ListingTableUrl::parse(at_home(name))?;
     let store = state.runtime_env().object_store(&url)?;
+    forget_listing(state, &url);
     let found = first_data_file(state, store.as_ref(), &url).await?;
     let (url, deep_files) = match found {
         Some(_) => (url, Vec::new()),
@@ -44,6 +46,13 @@ pub(super) async fn open(state: &SessionState, name: &str) -> Result<Arc<dyn Tab
         .await?;
     let cache = state.runtime_env().cache_manager.get_file_statistic_cache();
     Ok(Arc::new(ListingTable::try_new(config)?.with_cache(cache)))
+}
+
+/// A path means what is there now: a statement before may have written files, so a remembered listing is dropped.
+fn forget_listing(state: &SessionState, url: &ListingTableUrl) {
+    if let Some(listings) = state.runtime_env().cache_manager.get_list_files_cache() {
+        listings.remove(&TableScopedPath { table: None, path: url.prefix().clone() });
+    }
 }
 
 fn at_home(name: &str) -> String {
