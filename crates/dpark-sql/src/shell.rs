@@ -95,7 +95,10 @@ impl Shell {
         let ended = self.sink.end(outcome.is_ok());
         let outcome = outcome.and_then(|written| ended.map(|()| written).map_err(Failure::from));
         match outcome {
-            Ok(written) => self.report(&parsed.statement.gives(), &written, started.elapsed()),
+            Ok(written) => {
+                let framed = self.framed() && !parsed.statement.is_explain();
+                self.report(&parsed.statement.gives(), &written, started.elapsed(), framed)
+            }
             Err(Failure::Stop(stop)) => Err(stop),
             // The user closed the pager: not the end of the session.
             Err(Failure::Error(error)) if is_closed_pipe(&error) && self.interactive => Ok(()),
@@ -218,7 +221,13 @@ impl Shell {
         }
     }
 
-    fn report(&mut self, gives: &Gives, written: &Written, time: Duration) -> std::result::Result<(), Stop> {
+    fn report(
+        &mut self,
+        gives: &Gives,
+        written: &Written,
+        time: Duration,
+        framed: bool,
+    ) -> std::result::Result<(), Stop> {
         let seconds = format!("{:.3} s", time.as_secs_f64());
         match gives {
             Gives::Nothing(tag) if !self.settings.quiet => say(tag),
@@ -226,7 +235,7 @@ impl Shell {
                 Some(rows) => say(format_args!("{tag} {rows}")),
                 None => say(tag),
             },
-            Gives::Rows if self.interactive && self.sink.on_screen() && self.framed() => {
+            Gives::Rows if self.interactive && self.sink.on_screen() && framed => {
                 let mut parts = vec![counted(written, self.settings.max_rows)];
                 parts.extend(written.omitted.clone());
                 if self.settings.timing {
