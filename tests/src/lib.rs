@@ -1,4 +1,5 @@
 //! What the tests that cross crates share.
 
+pub mod oracle;
 pub mod suite;
 pub mod tpcds;

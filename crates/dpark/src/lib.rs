@@ -22,6 +22,7 @@
 //! | [`sql`] | statements, also our own |
 //! | `planner`, `job_exec`, `analyze` | queries as jobs |
 //! | `driver` | scheduling loop, workers, results |
+//! | [`rdd`] | Rust closures over typed rows |
 //! | `write` | committed output |
 //! | `events`, `progress` | what the engine tells of itself |
 //!
@@ -38,6 +39,7 @@ mod lineage_text;
 mod master;
 mod planner;
 mod progress;
+pub mod rdd;
 pub mod sql;
 mod write;
 
@@ -48,3 +50,9 @@ pub use error::{Error, Result};
 pub use events::EngineEvent;
 pub use master::Master;
 pub use progress::Progress;
+
+/// What most programs use.
+pub mod prelude {
+    pub use crate::rdd::{DataFrameExt, Rdd, Row};
+    pub use crate::{Context, DataFrame};
+}

@@ -9,6 +9,7 @@ use crate::memory::{StoreBudget, pool};
 use crate::objects::LazyObjectStores;
 use crate::task::{TaskReport, run};
 use datafusion::common::{DataFusionError, Result};
+use datafusion::execution::cache::cache_manager::CacheManagerConfig;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, TaskContext};
@@ -80,6 +81,8 @@ impl Executor {
         let runtime_env = RuntimeEnvBuilder::new()
             .with_memory_pool(pool)
             .with_disk_manager_builder(disk)
+            // Listings would be kept for good, and files written later never seen.
+            .with_cache_manager(CacheManagerConfig::default().with_list_files_cache_limit(0))
             .with_object_store_registry(Arc::new(LazyObjectStores::default()))
             .build_arc()?;
         let cpu = tokio::runtime::Builder::new_multi_thread()
@@ -172,14 +175,15 @@ impl Executor {
         };
         let sink = self.instance(&stage, task.attempt > 0).map_err(|error| crate::error::task_error(&error))?;
         let config = stage.config.clone().with_extension(Arc::new(ShuffleInputs(Arc::new(inputs))));
+        let known = &self.decoder;
         let context = TaskContext::new(
             Some(task.to_string()),
-            "dpark".to_owned(),
+            known.session_id(),
             config,
-            HashMap::new(),
-            HashMap::new(),
-            HashMap::new(),
-            HashMap::new(),
+            known.scalar_functions().clone(),
+            known.higher_order_functions().clone(),
+            known.aggregate_functions().clone(),
+            known.window_functions().clone(),
             Arc::clone(&self.runtime_env),
         );
         run(&sink, task, &self.store, Arc::new(context)).await

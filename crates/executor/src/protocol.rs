@@ -132,9 +132,11 @@ pub enum ToDriver {
 
 /// Writes one message.
 pub async fn send<T: Serialize>(to: &mut (impl AsyncWrite + Unpin), message: &T) -> io::Result<()> {
-    let bytes = postcard::to_stdvec(message).map_err(io::Error::other)?;
-    to.write_u32_le(bytes.len() as u32).await?;
-    to.write_all(&bytes).await?;
+    // Length and message in one write, so that they leave in one packet.
+    let mut frame = postcard::to_extend(message, vec![0; 4]).map_err(io::Error::other)?;
+    let length = u32::try_from(frame.len() - 4).map_err(io::Error::other)?;
+    frame[..4].copy_from_slice(&length.to_le_bytes());
+    to.write_all(&frame).await?;
     to.flush().await
 }
 

@@ -64,7 +64,10 @@ async fn serve() -> io::Result<()> {
         .map_err(io::Error::other)?;
     let fetcher = Fetcher::new(Some(Arc::clone(executor.store())), &config.token, Default::default());
 
-    let (mut from_driver, mut to_driver) = TcpStream::connect(config.driver).await?.into_split();
+    let connection = TcpStream::connect(config.driver).await?;
+    // Messages are small and each is waited for: held back, every task would cost a delayed acknowledgement.
+    connection.set_nodelay(true)?;
+    let (mut from_driver, mut to_driver) = connection.into_split();
     let hello = ToDriver::Hello { token: config.token.clone(), executor: config.executor, build: build_id()?, shuffle };
     send(&mut to_driver, &hello).await?;
     let (outbox, mut outgoing) = mpsc::channel::<ToDriver>(OUTBOX);

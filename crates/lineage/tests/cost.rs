@@ -1,5 +1,5 @@
 //! The price of an event must not grow with the size of the job. Counted in the scheduler's own loop turns
-//! (`Scheduler::work`), so the result is the same on every machine; `examples/throughput.rs` measures time.
+//! (`Scheduler::work`), so the result is the same on every machine; `examples/scheduler_throughput.rs` measures time.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 

@@ -179,24 +179,25 @@ impl Lowering<'_> {
     fn hash_join(&mut self, plan: &Plan, join: &HashJoinExec, scope: &Scope) -> Result<Plan> {
         let wanted = runtime_filter::wanted_by(join)?;
         let mut children = self.children(plan, scope)?;
-        let Some(wanted) = wanted else {
+        if let Some(wanted) = wanted {
+            let source = match runtime_filter::source_stage(&children[0]) {
+                Some(stage) => stage,
+                None => {
+                    // The build side becomes a stage of its own, so that its keys are known before the probe starts.
+                    children[0] = self.cut_forward(Arc::clone(&children[0]), scope)?;
+                    match runtime_filter::source_stage(&children[0]) {
+                        Some(stage) => stage,
+                        None => return internal_err!("a cut build side should be read from a stage"),
+                    }
+                }
+            };
+            self.joins.push(wanted.with_source(source));
+        }
+        if join.dynamic_expressions_produced().is_empty() {
             return replace_children_if_necessary(Arc::clone(plan), children);
-        };
-        let source = match runtime_filter::source_stage(&children[0]) {
-            Some(stage) => stage,
-            None => {
-                // The build side becomes a stage of its own, so that its keys are known before the probe side starts.
-                let cut = self.cut_forward(Arc::clone(&children[0]), scope)?;
-                let Some(stage) = runtime_filter::source_stage(&cut) else {
-                    return internal_err!("a cut build side should be read from a stage");
-                };
-                children[0] = cut;
-                stage
-            }
-        };
-        self.joins.push(wanted.with_source(source));
-        // The driver sets the filter before the probe stage starts; the join itself must not wait for all its
-        // partitions to meet in one process, which tasks never do.
+        }
+        // The join must not make the filter itself: it would wait for all its partitions to meet in one process,
+        // which tasks never do. The driver sets it, or it stays open where keys cannot be summarised.
         join.builder().reset_state().recompute_properties().with_new_children(children)?.build_exec()
     }
 

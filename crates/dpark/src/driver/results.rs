@@ -33,6 +33,8 @@ struct Results {
     ready: HashMap<u32, MapLocation>,
     next: u32,
     current: Option<BlockStream>,
+    /// Whether rows of the current partition were given out.
+    given: bool,
     over: bool,
 }
 
@@ -55,6 +57,7 @@ pub(super) fn stream(
         ready: HashMap::new(),
         next: 0,
         current: None,
+        given: false,
         over: false,
     };
     let batches = futures::stream::try_unfold(results, |mut results| async move {
@@ -69,11 +72,17 @@ impl Results {
         loop {
             if let Some(current) = &mut self.current {
                 match current.next().await {
-                    Some(batch) => {
-                        return batch.map(Some).map_err(|failed| DataFusionError::External(Box::new(failed)));
+                    Some(Ok(batch)) => {
+                        self.given = true;
+                        return Ok(Some(batch));
+                    }
+                    Some(Err(failed)) => {
+                        self.current = None;
+                        self.broken(failed).await?;
                     }
                     None => {
                         self.current = None;
+                        self.given = false;
                         self.tell(Message::Taken { job: self.job, partition: self.next });
                         self.next += 1;
                     }
@@ -106,6 +115,25 @@ impl Results {
                 }
             }
         }
+    }
+
+    /// The output that is being read is gone: because the job has failed (then its error is the one to tell), or by
+    /// damage. A partition of which rows were given out cannot be given again.
+    async fn broken(&mut self, failed: FetchFailed) -> Result<()> {
+        self.tell(Message::Lost(failed.clone()));
+        while self.given {
+            match self.events.recv().await {
+                Some(JobEvent::Ready { partition, location }) if partition != self.next => {
+                    self.ready.insert(partition, location);
+                }
+                Some(JobEvent::Failed(error)) => {
+                    self.over = true;
+                    return Err(error);
+                }
+                _ => return Err(DataFusionError::External(Box::new(failed))),
+            }
+        }
+        Ok(())
     }
 
     /// Copies an output into the own store, unless it is there already.

@@ -1,4 +1,4 @@
-//! How fast outputs are written and read: `cargo run --release -p dpark-shuffle --example throughput -- [MB] [DIR]`.
+//! How fast outputs are written and read: `cargo run --release -p dpark-shuffle --example shuffle_throughput -- [MB] [DIR]`.
 //!
 //! Rates are per second of processor time, so they mean "per core" and hold on a machine that is busy with other things:
 //! for "write" and "read local" the time of the one thread that does it, for "read remote" that of the whole process,

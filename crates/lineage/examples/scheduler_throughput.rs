@@ -1,4 +1,4 @@
-//! Events per second, small job against large: `cargo run --release -p dpark-lineage --example throughput`.
+//! Events per second, small job against large: `cargo run --release -p dpark-lineage --example scheduler_throughput`.
 
 #![allow(clippy::print_stdout)]
 
