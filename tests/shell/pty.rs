@@ -22,10 +22,10 @@ impl Terminal {
     /// Opens a terminal of 100 columns and starts the shell on it.
     pub(crate) fn start(args: &[&str], environment: &[(&str, &str)]) -> Self {
         let (mut master, mut slave) = (0, 0);
-        let mut size = libc::winsize { ws_row: 40, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
+        let size = libc::winsize { ws_row: 40, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
         // SAFETY: both descriptors are written by the call before they are used, name and settings may be null.
         let opened =
-            unsafe { libc::openpty(&mut master, &mut slave, std::ptr::null_mut(), std::ptr::null_mut(), &mut size) };
+            unsafe { libc::openpty(&mut master, &mut slave, std::ptr::null_mut(), std::ptr::null_mut(), &size) };
         assert_eq!(opened, 0, "no pseudo-terminal");
         // SAFETY: the descriptors are ours and open.
         let (keyboard, screen) = unsafe { (File::from_raw_fd(master), File::from_raw_fd(slave)) };

@@ -111,13 +111,11 @@ fn kill_at(moment: Moment) -> Result<(), Failed> {
                             killed = Some(executor);
                         }
                     }
-                    EngineEvent::TaskFinished { task, executor, .. } => {
-                        if killed.is_none() {
-                            held.insert((executor, task.stage, task.partition));
-                            if moment == Moment::MapOutputThere && executor.0 != 0 {
-                                kill(pids[&executor]);
-                                killed = Some(executor);
-                            }
+                    EngineEvent::TaskFinished { task, executor, .. } if killed.is_none() => {
+                        held.insert((executor, task.stage, task.partition));
+                        if moment == Moment::MapOutputThere && executor.0 != 0 {
+                            kill(pids[&executor]);
+                            killed = Some(executor);
                         }
                     }
                     EngineEvent::JobEnded { recomputed: again, error, .. } => {

@@ -2,6 +2,8 @@
 //!
 //! After a change of the table: `DPARK_WRITE_DOCS=1 cargo test --release -p dpark-tests --test config_doc`.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use std::fmt::Write;
 use std::path::Path;
 

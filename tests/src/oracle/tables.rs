@@ -172,20 +172,22 @@ fn nested(rows: Range<u64>) -> Result<Vec<(&'static str, ArrayRef)>> {
     for row in rows.clone() {
         let z = mix(95, row);
         for item in 0..z % 4 {
-            numbers.values().append_option((mix(96, row * 4 + item) % 5 != 0).then_some((row + item) as i32 % 10));
+            numbers
+                .values()
+                .append_option((!mix(96, row * 4 + item).is_multiple_of(5)).then_some((row + item) as i32 % 10));
         }
-        numbers.append(z % 7 != 0);
+        numbers.append(!z.is_multiple_of(7));
         for entry in 0..(z >> 8) % 3 {
             map.keys().append_value(["x", "y", "z"][entry as usize]);
-            map.values().append_option((mix(97, row + entry) % 4 != 0).then_some(row as i32 % 11));
+            map.values().append_option((!mix(97, row + entry).is_multiple_of(4)).then_some(row as i32 % 11));
         }
-        map.append(z % 5 != 0)?;
+        map.append(!z.is_multiple_of(5))?;
         lengths.push((z >> 16) as usize % 3);
     }
     let pair = |rows: Range<u64>| {
         let fields = vec![Field::new("a", DataType::Int32, true), Field::new("b", DataType::Utf8, true)];
         let columns = vec![keys(rows.clone(), 98, (0, 10), 2, 6), words(rows.clone(), 99, 6)];
-        let valid = NullBuffer::from_iter(rows.map(|row| mix(100, row) % 6 != 0));
+        let valid = NullBuffer::from_iter(rows.map(|row| !mix(100, row).is_multiple_of(6)));
         StructArray::try_new(fields.into(), columns, Some(valid))
     };
     let items = pair(0..lengths.iter().sum::<usize>() as u64)?;
