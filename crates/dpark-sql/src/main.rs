@@ -11,6 +11,8 @@
 //! | `settings` | what can be set |
 //! | `prompt` | the interactive part: editing, completion, colours, backslash commands |
 
+#![allow(rustdoc::broken_intra_doc_links, reason = "the doc comments of the command line are its help texts")]
+
 mod cli;
 mod console;
 mod format;

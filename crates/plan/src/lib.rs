@@ -12,13 +12,13 @@
 //! |---|---|
 //! | [`session`] | DataFusion's settings and rules for tasks |
 //! | [`isolate_joins`], [`gather`] | the physical optimizer rule that makes joins safe to cut |
-//! | [`lower`], [`stage`], [`sink`] | where plans are cut, and what a stage is |
+//! | [`mod@lower`], [`stage`], [`sink`] | where plans are cut, and what a stage is |
 //! | [`shuffle_read`] | the leaf that reads another stage |
 //! | [`scalar`] | scalar subqueries across stages |
 //! | [`runtime_filter`] | filters from build sides to scans across stages |
 //! | [`cache`] | cached data sets |
 //! | [`functions`], [`map_batches`] | closures in plans |
-//! | [`write`] | files written by tasks |
+//! | [`mod@write`] | files written by tasks |
 //! | [`codec`] | stages as bytes |
 
 pub mod cache;

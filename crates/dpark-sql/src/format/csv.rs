@@ -110,7 +110,7 @@ mod tests {
         let batch =
             strings(&[Some(""), None, Some("a,b"), Some("say \"x\""), Some("two\nlines"), Some(" pad"), Some("\\")]);
         assert_eq!(
-            render(&[batch.clone()], Format::Csv, |l| l),
+            render(std::slice::from_ref(&batch), Format::Csv, |l| l),
             "s\n\"\"\n\n\"a,b\"\n\"say \"\"x\"\"\"\n\"two\nlines\"\n\" pad\"\n\\\n"
         );
         let no_header = |l: Layout| Layout { header: false, ..l };

@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn no_header_no_rows() {
         let empty = strings(&[]);
-        assert_eq!(render(&[empty.clone()], Format::Table, |l| l), "+---+\n| s |\n+---+\n+---+\n");
+        assert_eq!(render(std::slice::from_ref(&empty), Format::Table, |l| l), "+---+\n| s |\n+---+\n+---+\n");
         let bare = |l: Layout| Layout { header: false, ..l };
         assert_eq!(render(&[strings(&[Some("x")])], Format::Table, bare), "+---+\n| x |\n+---+\n");
     }
