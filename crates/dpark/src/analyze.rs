@@ -49,7 +49,7 @@ impl AnalyzeExec {
         schema: SchemaRef,
         verbose: bool,
     ) -> Result<RecordBatch> {
-        let plan = lower_for(&driver, input, false)?;
+        let plan = lower_for(&driver, input, &config, false)?;
         let (target, stages) = (plan.target, plan.stages.clone());
         let (send, report) = oneshot::channel();
         let mut rows = driver.run(plan, config, Some(send));

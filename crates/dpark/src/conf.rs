@@ -38,6 +38,11 @@ pub const OPTIONS: &[OptionInfo] = &[
         description: "Part of `executor.memory` that kept outputs (shuffle and cache) may use, 0 to 1.",
     },
     OptionInfo {
+        key: "shuffle.keep",
+        default: "256MB",
+        description: "Bytes of finished shuffle outputs kept after their jobs, for later jobs over the same unchanged data: bytes, or with a unit; `0` keeps none.",
+    },
+    OptionInfo {
         key: "executor.memory",
         default: "70 % of the machine's memory, divided by the number of executors",
         description: "Memory of one executor for operators and kept outputs: bytes, or with a unit (`512MB`, `4GB`).",
@@ -61,6 +66,7 @@ pub(crate) struct Conf {
     pub(crate) compression: String,
     pub(crate) keep_in_memory: bool,
     pub(crate) store_fraction: f64,
+    pub(crate) kept_bytes: u64,
     pub(crate) executor_memory: Option<usize>,
     pub(crate) max_failures: u32,
     pub(crate) dir: PathBuf,
@@ -75,6 +81,7 @@ impl Default for Conf {
             compression: "lz4".into(),
             keep_in_memory: true,
             store_fraction: 0.5,
+            kept_bytes: 256 << 20,
             executor_memory: None,
             max_failures: 4,
             dir: std::env::temp_dir().join("dpark"),
@@ -104,6 +111,10 @@ impl Conf {
             "shuffle.memory_fraction" => {
                 let fraction = value.parse().ok().filter(|f| (0.0..=1.0).contains(f));
                 self.store_fraction = fraction.ok_or_else(|| bad("a number from 0 to 1"))?;
+            }
+            "shuffle.keep" => {
+                let bytes = if value.trim() == "0" { Some(0) } else { parse_bytes(value) };
+                self.kept_bytes = bytes.ok_or_else(|| bad("bytes, e.g. 64MB, or 0"))? as u64;
             }
             "executor.memory" => {
                 self.executor_memory = Some(parse_bytes(value).ok_or_else(|| bad("bytes, e.g. 512MB or 4GB"))?);

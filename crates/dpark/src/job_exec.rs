@@ -1,6 +1,6 @@
 //! [`JobExec`]: a whole job as one leaf of DataFusion's kind, so that everything that executes a plan executes a job.
 
-use crate::driver::{Driver, JobReport};
+use crate::driver::{Driver, JobReport, options_of};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, Statistics, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -45,14 +45,20 @@ impl JobExec {
             // Operators keep state; a second run needs them as new.
             plan = reset_plan_states(plan)?;
         }
-        let job = lower_for(&self.driver, plan, false)?;
+        let job = lower_for(&self.driver, plan, &self.config, false)?;
         Ok(self.driver.run(job, self.config.clone(), report))
     }
 }
 
-/// Lowers with the driver's stage ids.
-pub(crate) fn lower_for(driver: &Arc<Driver>, plan: Arc<dyn ExecutionPlan>, dry_run: bool) -> Result<JobPlan> {
-    lower(plan, &|| driver.next_stage(), dry_run)
+/// Lowers with the driver's stage ids; stages that compute the same become one.
+pub(crate) fn lower_for(
+    driver: &Arc<Driver>,
+    plan: Arc<dyn ExecutionPlan>,
+    config: &SessionConfig,
+    dry_run: bool,
+) -> Result<JobPlan> {
+    let job = lower(plan, &|| driver.next_stage(), dry_run)?;
+    Ok(if job.stages.len() > 1 { job.unified(&options_of(config)) } else { job })
 }
 
 impl fmt::Debug for JobExec {

@@ -12,7 +12,12 @@ pub(crate) fn stage_text(stage: &StagePlan, is_target: bool, report: Option<&Sta
     let mut text = String::new();
     let output = if is_target { "result".to_owned() } else { stage.output.to_string() };
     let _ = write!(text, "{}: {} tasks, output={output}", stage.id, stage.partitions());
-    let reads: Vec<_> = stage.inputs.iter().map(|input| format!("{} ({:?})", input.stage, input.kind)).collect();
+    let reads = stage.inputs.iter().map(|input| {
+        let names = stage.renamed.iter().filter(|(_, other)| *other == input.stage);
+        let names: Vec<_> = names.map(|(name, _)| format!(" as {name}")).collect();
+        format!("{}{} ({:?})", input.stage, names.join(","), input.kind)
+    });
+    let reads: Vec<_> = reads.collect();
     if !reads.is_empty() {
         let _ = write!(text, ", reads {}", reads.join(", "));
     }

@@ -187,7 +187,7 @@ async fn write(
 ) -> Result<RecordBatch> {
     let attempt = Attempt::begin(&dir)?;
     let writer = ParquetWriteExec::new(input, dir.join(TEMPORARY), options);
-    let job = lower_for(&driver, Arc::new(writer), false)?;
+    let job = lower_for(&driver, Arc::new(writer), &config, false)?;
     let manifests: Vec<RecordBatch> = driver.run(job, config, None).try_collect().await?;
     let (mut files, mut count) = (vec![], 0);
     for manifest in &manifests {

@@ -4,7 +4,7 @@
 //! shuffle server's I/O. All tasks of a stage share one plan instance; a second attempt gets a fresh one, as operators
 //! keep state.
 
-use crate::inputs::{Locations, TaskInputs};
+use crate::inputs::{Inputs, TaskInputs};
 use crate::memory::{StoreBudget, pool};
 use crate::objects::LazyObjectStores;
 use crate::task::{TaskReport, run};
@@ -150,10 +150,10 @@ impl Executor {
         self: &Arc<Self>,
         task: TaskId,
         fetcher: &Fetcher,
-        outputs: HashMap<StageId, Locations>,
+        inputs: Inputs,
         report: impl FnOnce(TaskReport) + Send + 'static,
     ) {
-        let inputs = TaskInputs::new(fetcher.clone(), outputs);
+        let inputs = TaskInputs::new(fetcher.clone(), inputs);
         let this = Arc::clone(self);
         let body = self.handle.spawn(async move { this.run(task, inputs).await });
         self.running.lock().insert(task, body.abort_handle());

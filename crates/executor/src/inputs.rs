@@ -15,30 +15,43 @@ use std::sync::Arc;
 /// Where the outputs of one stage lie, in map order.
 pub type Locations = Arc<Vec<MapLocation>>;
 
-/// The inputs of one task.
+/// Which stage a leaf reads, and where its outputs lie.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// The stage: the one that the leaf names, or another with the same rows.
+    pub stage: StageId,
+    /// Its outputs.
+    pub outputs: Locations,
+}
+
+/// The inputs of one task, by the names that the fragment's leaves have for them.
+pub type Inputs = HashMap<StageId, Input>;
+
+/// Reads the inputs of one task.
 pub struct TaskInputs {
     fetcher: Fetcher,
-    outputs: HashMap<StageId, Locations>,
+    inputs: Inputs,
 }
 
 impl TaskInputs {
-    /// Reads through `fetcher` from `outputs`.
-    pub fn new(fetcher: Fetcher, outputs: HashMap<StageId, Locations>) -> Self {
-        Self { fetcher, outputs }
+    /// Reads through `fetcher`.
+    pub fn new(fetcher: Fetcher, inputs: Inputs) -> Self {
+        Self { fetcher, inputs }
     }
 }
 
 impl fmt::Debug for TaskInputs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TaskInputs({:?})", self.outputs.keys())
+        write!(f, "TaskInputs({:?})", self.inputs.keys())
     }
 }
 
 impl ShuffleSource for TaskInputs {
     fn read(&self, stage: StageId, selection: Selection, schema: SchemaRef) -> Result<SendableRecordBatchStream> {
-        let Some(outputs) = self.outputs.get(&stage) else {
+        let Some(Input { stage, outputs }) = self.inputs.get(&stage) else {
             return internal_err!("the task was launched without the outputs of {stage}");
         };
+        let stage = *stage;
         let (buckets, maps) = match selection {
             Selection::Bucket(bucket) => (bucket..bucket + 1, outputs.to_vec()),
             Selection::Map(map) => (0..1, outputs.iter().filter(|output| output.map == map).cloned().collect()),

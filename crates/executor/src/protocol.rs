@@ -85,8 +85,8 @@ pub enum ToWorker {
     Launch {
         /// Which.
         task: TaskId,
-        /// Stages whose `Outputs` were sent.
-        inputs: Vec<StageId>,
+        /// Per leaf: the stage it names, and the stage it reads, whose `Outputs` were sent.
+        inputs: Vec<(StageId, StageId)>,
     },
     /// Stop a task.
     Kill {

@@ -1,16 +1,15 @@
 //! One task: run partition `p` of a fragment and write its rows into the store, bucket by bucket.
 
 use crate::error::{store_error, task_error};
+use crate::scatter::Scatter;
 use datafusion::common::Result;
 use datafusion::execution::TaskContext;
-use datafusion::physical_expr::Partitioning;
-use datafusion::physical_plan::metrics::{MetricValue, Time};
-use datafusion::physical_plan::repartition::BatchPartitioner;
+use datafusion::physical_plan::metrics::MetricValue;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use dpark_lineage::{MapOutput, TaskError, TaskId, UserErrorKind};
+use dpark_plan::StageSinkExec;
 use dpark_plan::runtime_filter::{KeyCollector, KeySummary};
-use dpark_plan::{Output, StageSinkExec};
-use dpark_shuffle::{BlockStore, MapWriter};
+use dpark_shuffle::BlockStore;
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -32,8 +31,8 @@ pub struct TaskMetrics {
 pub struct TaskSuccess {
     /// Sizes of the output.
     pub output: MapOutput,
-    /// Key summaries for runtime filters, by filter id.
-    pub summaries: Vec<(u64, KeySummary)>,
+    /// Key summaries for runtime filters, in the order in which the stage lists them.
+    pub summaries: Vec<KeySummary>,
     /// What it did.
     pub metrics: TaskMetrics,
 }
@@ -69,17 +68,9 @@ async fn write_output(
 ) -> Result<TaskSuccess> {
     let schema = stage.input.schema();
     let partition = task.partition as usize;
-    let mut collectors =
-        stage.summaries.iter().map(|summary| Ok((summary.filter, KeyCollector::new(summary.keys.clone(), &schema)?)));
-    let mut collectors = collectors.by_ref().collect::<Result<Vec<_>>>()?;
-    let mut partitioner = match &stage.output {
-        Output::Forward => None,
-        Output::Exchange(Partitioning::Hash(_, 1)) => None,
-        Output::Exchange(partitioning) => {
-            let inputs = stage.input.output_partitioning().partition_count();
-            Some(BatchPartitioner::try_new(partitioning.clone(), Time::new(), partition, inputs)?)
-        }
-    };
+    let collectors = stage.summaries.iter().map(|summary| KeyCollector::new(summary.keys.clone(), &schema));
+    let mut collectors = collectors.collect::<Result<Vec<_>>>()?;
+    let mut scatter = Scatter::new(&stage.output, partition, stage.input.output_partitioning().partition_count())?;
     let mut writer = store.writer(task, Arc::clone(&schema), stage.output.buckets());
     let mut rows = stage.input.execute(partition, context)?;
     while let Some(batch) = rows.next().await {
@@ -87,21 +78,14 @@ async fn write_output(
         if batch.num_rows() == 0 {
             continue;
         }
-        for (_, collector) in &mut collectors {
+        for collector in &mut collectors {
             collector.push(&batch)?;
         }
-        match &mut partitioner {
-            None => push(&mut writer, 0, batch)?,
-            Some(partitioner) => partitioner.partition(batch, |bucket, batch| push(&mut writer, bucket, batch))?,
-        }
+        scatter.write(batch, &mut writer)?;
     }
     let output = writer.finish().map_err(store_error)?;
-    let summaries = collectors.into_iter().map(|(filter, collector)| Ok((filter, collector.finish()?)));
+    let summaries = collectors.into_iter().map(KeyCollector::finish);
     Ok(TaskSuccess { output, summaries: summaries.collect::<Result<_>>()?, metrics: TaskMetrics::default() })
-}
-
-fn push(writer: &mut MapWriter, bucket: usize, batch: arrow::record_batch::RecordBatch) -> Result<()> {
-    writer.push(bucket, batch).map_err(store_error)
 }
 
 /// Sums the counters of one partition over a fragment.

@@ -2,7 +2,7 @@
 //! the driver says so or is gone.
 
 use crate::executor::{Executor, ExecutorConfig};
-use crate::inputs::Locations;
+use crate::inputs::{Input, Locations};
 use crate::protocol::{ToDriver, ToWorker, WorkerConfig, build_id, parse_compression, receive, send};
 use dpark_lineage::StageId;
 use dpark_shuffle::{Fetcher, MapLocation, ShuffleServer};
@@ -109,7 +109,10 @@ fn obey(
             outputs.insert(stage, Arc::new(locations.into_iter().map(MapLocation::from).collect()));
         }
         ToWorker::Launch { task, inputs } => {
-            let wanted = inputs.into_iter().filter_map(|stage| Some((stage, Arc::clone(outputs.get(&stage)?))));
+            let wanted = inputs.into_iter().filter_map(|(name, stage)| {
+                let outputs = Arc::clone(outputs.get(&stage)?);
+                Some((name, Input { stage, outputs }))
+            });
             let outbox = outbox.clone();
             let io = tokio::runtime::Handle::current();
             executor.launch(task, fetcher, wanted.collect(), move |report| {

@@ -19,35 +19,39 @@ use datafusion::execution::TaskContext;
 use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, Partitioning, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::{ExecutionPlan, PlanProperties};
-use datafusion_proto::physical_plan::{
-    DeduplicatingProtoConverter, PhysicalExtensionCodec, PhysicalPlanDecodeContext, PhysicalPlanNodeExt,
-    PhysicalProtoConverterExtension,
+use datafusion_proto::bytes::{
+    physical_plan_from_bytes_with_proto_converter, physical_plan_to_bytes_with_proto_converter,
 };
-use datafusion_proto::protobuf::{PhysicalExprNode, PhysicalPlanNode};
+use datafusion_proto::physical_plan::{
+    DeduplicatingProtoConverter, PhysicalExtensionCodec, PhysicalPlanDecodeContext, PhysicalProtoConverterExtension,
+};
+use datafusion_proto::protobuf::PhysicalExprNode;
 use dpark_lineage::StageId;
-use prost::Message;
+use dpark_wire::Wire;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Encodes a stage.
 pub fn encode(stage: &StageSinkExec) -> Result<Vec<u8>> {
-    let plan = (Arc::new(stage.clone()) as Arc<dyn ExecutionPlan>)
-        .transform_up(|node| match node.downcast_ref::<ScalarInputExec>() {
-            Some(scalar) => Ok(Transformed::yes(scalar.to_datafusion())),
-            None => Ok(Transformed::no(node)),
-        })
-        .data()?;
+    let plan = portable(Arc::new(stage.clone()))?;
     let converter = DeduplicatingProtoConverter {};
-    Ok(converter.execution_plan_to_proto(&plan, &DparkCodec)?.encode_to_vec())
+    Ok(physical_plan_to_bytes_with_proto_converter(plan, &DparkCodec, &converter)?.to_vec())
+}
+
+/// The plan with DataFusion's own operators in the places of those of ours that have no encoding.
+pub(crate) fn portable(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    plan.transform_up(|node| match node.downcast_ref::<ScalarInputExec>() {
+        Some(scalar) => Ok(Transformed::yes(scalar.to_datafusion())),
+        None => Ok(Transformed::no(node)),
+    })
+    .data()
 }
 
 /// Decodes a stage; functions are looked up in `context`.
 pub fn decode(bytes: &[u8], context: &TaskContext) -> Result<StageSinkExec> {
-    let proto = PhysicalPlanNode::decode(bytes)
-        .map_err(|error| internal_datafusion_err!("a stage's bytes are not a plan: {error}"))?;
     let converter = DeduplicatingProtoConverter {};
-    let plan = proto.try_into_physical_plan_with_converter(context, &DparkCodec, &converter)?;
+    let plan = physical_plan_from_bytes_with_proto_converter(bytes, context, &DparkCodec, &converter)?;
     match plan.downcast_ref::<StageSinkExec>() {
         Some(stage) => Ok(stage.clone()),
         None => internal_err!("a stage's plan should end in a sink"),
@@ -61,7 +65,7 @@ pub struct DparkCodec;
 #[derive(Serialize, Deserialize)]
 enum Node {
     Read { stage: StageId, kind: ReadKind, shape: Shape },
-    Sink { output: Option<Vec<u8>>, summaries: Vec<(u64, Vec<Vec<u8>>)>, side_effects: bool },
+    Sink { output: Option<Vec<u8>>, summaries: Vec<Vec<Vec<u8>>>, side_effects: bool },
     MapBatches { function: FunctionRef, argument: Vec<u8>, schema: Vec<u8>, ordered: bool },
     ParquetWrite { dir: PathBuf, options: Vec<(String, String)> },
 }
@@ -86,19 +90,19 @@ struct Exprs<'a>(&'a dyn PhysicalProtoConverterExtension);
 
 impl Exprs<'_> {
     fn encode(&self, expr: &Arc<dyn PhysicalExpr>) -> Result<Vec<u8>> {
-        Ok(self.0.physical_expr_to_proto(expr, &DparkCodec)?.encode_to_vec())
+        Ok(self.0.physical_expr_to_proto(expr, &DparkCodec)?.to_bytes())
     }
     fn decode(&self, bytes: &[u8], schema: &Schema, context: &TaskContext) -> Result<Arc<dyn PhysicalExpr>> {
-        let proto = PhysicalExprNode::decode(bytes).map_err(malformed)?;
+        let proto = PhysicalExprNode::from_bytes(bytes).map_err(malformed)?;
         self.0.proto_to_physical_expr(&proto, schema, &PhysicalPlanDecodeContext::new(context, &DparkCodec))
     }
     fn encode_partitioning(&self, partitioning: &Partitioning) -> Result<Vec<u8>> {
         let proto =
             datafusion_proto::physical_plan::to_proto::serialize_partitioning(partitioning, &DparkCodec, self.0)?;
-        Ok(proto.encode_to_vec())
+        Ok(proto.to_bytes())
     }
     fn decode_partitioning(&self, bytes: &[u8], schema: &Schema, context: &TaskContext) -> Result<Partitioning> {
-        let proto = datafusion_proto::protobuf::Partitioning::decode(bytes).map_err(malformed)?;
+        let proto = datafusion_proto::protobuf::Partitioning::from_bytes(bytes).map_err(malformed)?;
         let context = PhysicalPlanDecodeContext::new(context, &DparkCodec);
         let decoded = datafusion_proto::physical_plan::from_proto::parse_protobuf_partitioning(
             Some(&proto),
@@ -166,10 +170,8 @@ impl PhysicalExtensionCodec for DparkCodec {
                 Output::Forward => None,
                 Output::Exchange(partitioning) => Some(exprs.encode_partitioning(partitioning)?),
             };
-            let summaries = sink.summaries.iter().map(|summary| {
-                let keys = summary.keys.iter().map(|key| exprs.encode(key)).collect::<Result<_>>()?;
-                Ok((summary.filter, keys))
-            });
+            let summaries =
+                sink.summaries.iter().map(|summary| summary.keys.iter().map(|key| exprs.encode(key)).collect());
             Node::Sink { output, summaries: summaries.collect::<Result<_>>()?, side_effects: sink.side_effects }
         } else if let Some(map) = node.downcast_ref::<MapBatchesExec>() {
             let (function, argument) = map.function();
@@ -212,9 +214,9 @@ impl PhysicalExtensionCodec for DparkCodec {
                     None => Output::Forward,
                     Some(bytes) => Output::Exchange(exprs.decode_partitioning(&bytes, &schema, context)?),
                 };
-                let summaries = summaries.into_iter().map(|(filter, keys)| {
+                let summaries = summaries.into_iter().map(|keys| {
                     let keys = keys.iter().map(|key| exprs.decode(key, &schema, context)).collect::<Result<_>>()?;
-                    Ok(FilterSource { filter, keys })
+                    Ok(FilterSource { keys })
                 });
                 Arc::new(StageSinkExec { input, output, summaries: summaries.collect::<Result<_>>()?, side_effects })
             }
@@ -255,11 +257,11 @@ fn malformed(error: impl std::error::Error + Send + Sync + 'static) -> DataFusio
 
 fn encode_schema(schema: &SchemaRef) -> Result<Vec<u8>> {
     let proto: datafusion_proto::protobuf::Schema = schema.as_ref().try_into().map_err(malformed)?;
-    Ok(proto.encode_to_vec())
+    Ok(proto.to_bytes())
 }
 
 fn decode_schema(bytes: &[u8]) -> Result<SchemaRef> {
-    let proto = datafusion_proto::protobuf::Schema::decode(bytes).map_err(malformed)?;
+    let proto = datafusion_proto::protobuf::Schema::from_bytes(bytes).map_err(malformed)?;
     let schema: Schema = (&proto).try_into().map_err(malformed)?;
     Ok(Arc::new(schema))
 }

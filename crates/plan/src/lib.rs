@@ -19,10 +19,12 @@
 //! | [`cache`] | cached data sets |
 //! | [`functions`], [`map_batches`] | closures in plans |
 //! | [`mod@write`] | files written by tasks |
+//! | [`fingerprint`] | which stages compute the same |
 //! | [`codec`] | stages as bytes |
 
 pub mod cache;
 pub mod codec;
+pub mod fingerprint;
 pub mod functions;
 pub mod gather;
 pub mod isolate_joins;

@@ -29,6 +29,7 @@ use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMerge
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, replace_children_if_necessary};
 use dpark_lineage::{Dependency, DependencyKind, Placement, StageId};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Hands out stage ids, unique in an application.
@@ -56,7 +57,15 @@ pub fn lower(plan: Arc<dyn ExecutionPlan>, ids: &dyn StageIds, dry_run: bool) ->
     lowering.push_stage(target, fragment, Output::Forward, &scope)?;
     let mut stages = lowering.stages;
     runtime_filter::attach(&mut stages, lowering.joins);
-    Ok(JobPlan { stages: stages.into_iter().map(Arc::new).collect(), target, partitions, schema, pins: lowering.pins })
+    Ok(JobPlan {
+        stages: stages.into_iter().map(Arc::new).collect(),
+        target,
+        partitions,
+        schema,
+        pins: lowering.pins,
+        fingerprints: Default::default(),
+        same: HashMap::new(),
+    })
 }
 
 struct Lowering<'a> {
@@ -223,6 +232,7 @@ impl Lowering<'_> {
             plan: fragment,
             output,
             inputs,
+            renamed: vec![],
             after: vec![],
             placement: if side_effects { Placement::Driver } else { Placement::Anywhere },
             summaries: vec![],

@@ -27,6 +27,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering as Atomic};
 
 /// What a task of a batch function works with.
 pub struct BatchTask {
@@ -87,6 +88,9 @@ where
 /// The logical node; see the module.
 #[derive(Debug, Clone)]
 pub struct MapBatchesNode {
+    /// Tells one use of a closure from another: what a closure makes need not be the same each time, so only one and
+    /// the same data set is taken for equal to itself.
+    id: u64,
     input: LogicalPlan,
     function: FunctionRef,
     argument: Arc<[u8]>,
@@ -105,30 +109,33 @@ impl MapBatchesNode {
         schema: SchemaRef,
         keys: Vec<usize>,
     ) -> Result<LogicalPlan> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
         let schema = Arc::new(DFSchema::try_from(schema)?);
-        let node = Self { input, function, argument, schema, keys };
+        let id = NEXT.fetch_add(1, Atomic::Relaxed);
+        let node = Self { id, input, function, argument, schema, keys };
         Ok(LogicalPlan::Extension(Extension { node: Arc::new(node) }))
-    }
-
-    fn identity(&self) -> (&LogicalPlan, &FunctionRef, &Arc<[u8]>, &DFSchemaRef, &Vec<usize>) {
-        (&self.input, &self.function, &self.argument, &self.schema, &self.keys)
     }
 }
 
+// A use of a closure is known by its number; only the input may have been rewritten since. (Hashing or ordering whole
+// logical plans here would compile those of every statement of the SQL grammar once more.)
 impl PartialEq for MapBatchesNode {
     fn eq(&self, other: &Self) -> bool {
-        self.identity() == other.identity()
+        self.id == other.id && self.input == other.input
     }
 }
 impl Eq for MapBatchesNode {}
 impl PartialOrd for MapBatchesNode {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        (&self.input, &self.function, &self.argument).partial_cmp(&(&other.input, &other.function, &other.argument))
+        match self.id.cmp(&other.id) {
+            Ordering::Equal => (self == other).then_some(Ordering::Equal),
+            different => Some(different),
+        }
     }
 }
 impl Hash for MapBatchesNode {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.identity().hash(state);
+        self.id.hash(state);
     }
 }
 
@@ -183,13 +190,14 @@ impl ExtensionPlanner for MapBatchesPlanner {
         let schema = Arc::clone(node.schema.inner());
         let exec =
             MapBatchesExec::new(Arc::clone(input), node.function.clone(), Arc::clone(&node.argument), schema, false);
-        Ok(Some(Arc::new(exec.with_keys(node.keys.clone()))))
+        Ok(Some(Arc::new(exec.with_keys(node.keys.clone()).with_id(node.id))))
     }
 }
 
 /// Runs a batch function over each partition; see the module.
 #[derive(Debug, Clone)]
 pub struct MapBatchesExec {
+    id: u64,
     input: Arc<dyn ExecutionPlan>,
     function: FunctionRef,
     argument: Arc<[u8]>,
@@ -210,12 +218,21 @@ impl MapBatchesExec {
         let partitioning = Partitioning::UnknownPartitioning(input.output_partitioning().partition_count());
         let eq = EquivalenceProperties::new(schema);
         let properties = PlanProperties::new(eq, partitioning, EmissionType::Incremental, Boundedness::Bounded);
-        Self { input, function, argument, keys: vec![], ordered, properties: Arc::new(properties) }
+        Self { id: u64::MAX, input, function, argument, keys: vec![], ordered, properties: Arc::new(properties) }
     }
 
     /// Asks for an input that is hash-partitioned by these columns.
     pub fn with_keys(self, keys: Vec<usize>) -> Self {
         Self { keys, ..self }
+    }
+
+    fn with_id(self, id: u64) -> Self {
+        Self { id, ..self }
+    }
+
+    /// Tells the data set that is made from others of the driver's process. Tasks elsewhere do not know it.
+    pub fn id(&self) -> u64 {
+        self.id
     }
 
     /// The function and the value it works with.
@@ -270,7 +287,7 @@ impl ExecutionPlan for MapBatchesExec {
             (Some(input), true) => {
                 let (function, argument) = (self.function.clone(), Arc::clone(&self.argument));
                 let made = Self::new(input, function, argument, self.schema(), self.ordered);
-                Ok(Arc::new(made.with_keys(self.keys.clone())))
+                Ok(Arc::new(made.with_keys(self.keys.clone()).with_id(self.id)))
             }
             _ => internal_err!("MapBatchesExec takes one child"),
         }

@@ -66,6 +66,11 @@ impl ShuffleReadExec {
         self
     }
 
+    /// The same leaf under another stage's name.
+    pub(crate) fn with_stage(self, stage: StageId) -> Self {
+        Self { stage, ..self }
+    }
+
     /// The stage whose outputs are read.
     pub fn stage(&self) -> StageId {
         self.stage

@@ -1,5 +1,6 @@
 //! What the lowering produces: a job as a graph of stages, each a plan fragment and what becomes of its output.
 
+use crate::fingerprint::{Fingerprint, Fingerprints, fingerprints};
 use crate::runtime_filter::{FilterSource, RuntimeFilter};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
@@ -7,7 +8,8 @@ use datafusion::physical_expr::Partitioning;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::ExecutionPlanProperties;
 use datafusion::physical_plan::execution_plan::reset_plan_states;
-use dpark_lineage::{Dependency, JobId, JobSpec, Placement, StageId, StageSpec};
+use dpark_lineage::{Dependency, DependencyKind, JobId, JobSpec, Placement, StageId, StageSpec};
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -50,6 +52,8 @@ pub struct StagePlan {
     pub output: Output,
     /// The stages whose outputs the leaves read.
     pub inputs: Vec<Dependency>,
+    /// Leaves that read another stage than they name: the name, and the stage with the same rows in its place.
+    pub renamed: Vec<(StageId, StageId)>,
     /// Stages that must have ended before, because their key summaries become runtime filters of this one.
     pub after: Vec<StageId>,
     /// Where tasks may run.
@@ -71,6 +75,53 @@ impl StagePlan {
     /// Schema of the rows.
     pub fn schema(&self) -> SchemaRef {
         self.plan.schema()
+    }
+
+    /// What a leaf that names `stage` reads.
+    pub fn read_under(&self, stage: StageId) -> StageId {
+        self.renamed.iter().find(|(name, _)| *name == stage).map_or(stage, |(_, other)| *other)
+    }
+
+    /// The stages read, by the names that the leaves have for them.
+    pub fn reads(&self) -> impl Iterator<Item = (StageId, StageId)> + '_ {
+        let same = self.inputs.iter().map(|input| (input.stage, input.stage));
+        // A name that was given away is no leaf's any more, but the stage itself may be a leaf's too.
+        same.chain(self.renamed.iter().copied())
+    }
+
+    /// Everything that must have run before.
+    fn needs(&self) -> impl Iterator<Item = StageId> + '_ {
+        self.inputs.iter().map(|input| input.stage).chain(self.after.iter().copied())
+    }
+
+    /// Reads other stages in the places of some.
+    fn redirect(&mut self, others: &HashMap<StageId, StageId>) {
+        let other = |stage: StageId| others.get(&stage).copied().unwrap_or(stage);
+        for (_, stage) in &mut self.renamed {
+            *stage = other(*stage);
+        }
+        let mut inputs: Vec<Dependency> = vec![];
+        for input in &self.inputs {
+            let stage = other(input.stage);
+            if stage != input.stage && !self.renamed.iter().any(|(name, _)| *name == input.stage) {
+                self.renamed.push((input.stage, stage));
+            }
+            match inputs.iter_mut().find(|known| known.stage == stage) {
+                Some(known) if known.kind != input.kind => known.kind = DependencyKind::Broadcast,
+                Some(_) => {}
+                None => inputs.push(Dependency { stage, kind: input.kind }),
+            }
+        }
+        self.inputs = inputs;
+        let mut after: Vec<StageId> = self.after.iter().copied().map(other).collect();
+        after.sort_unstable();
+        after.dedup();
+        self.after = after;
+        for filter in &mut self.filters {
+            if let Some(source) = others.get(&filter.source) {
+                *filter = Arc::new(RuntimeFilter::clone(filter).with_source(*source));
+            }
+        }
     }
 
     /// The scheduler's view.
@@ -104,11 +155,85 @@ pub struct JobPlan {
     pub schema: SchemaRef,
     /// Cached data sets that this job makes for the first time; their stages outlive it.
     pub pins: Vec<StageId>,
+    /// What the stages compute, as far as that can be compared; see [`crate::fingerprint`].
+    pub fingerprints: Fingerprints,
+    /// Stages of this plan that were left out because another computes the same.
+    pub same: HashMap<StageId, StageId>,
 }
 
 impl JobPlan {
+    /// The same job with fingerprints, in which stages that compute the same are one. `options` are those of the session.
+    pub fn unified(mut self, options: &[(String, String)]) -> Self {
+        if self.stages.len() < 2 {
+            return self;
+        }
+        self.fingerprints = fingerprints(&self, options);
+        let shareable: Vec<StageId> =
+            self.stages.iter().map(|stage| stage.id).filter(|stage| self.is_shareable(*stage)).collect();
+        let mut first: HashMap<Fingerprint, StageId> = HashMap::new();
+        for stage in &shareable {
+            if let Some(fingerprint) = self.fingerprints.of.get(stage) {
+                first.entry(*fingerprint).or_insert(*stage);
+            }
+        }
+        let mut same = HashMap::new();
+        for stage in shareable {
+            let Fingerprints { of, unfiltered } = &self.fingerprints;
+            let kept = unfiltered.get(&stage).and_then(|print| first.get(print));
+            let kept = kept.or_else(|| first.get(of.get(&stage)?));
+            if let Some(kept) = kept.filter(|kept| **kept != stage) {
+                same.insert(stage, *kept);
+            }
+        }
+        let mut unified = self.substitute(&same);
+        unified.same = same;
+        unified
+    }
+
+    /// Whether another job's stage may take the place of this one: it is neither the result nor a kept data set, which
+    /// have names that others know.
+    pub fn is_shareable(&self, stage: StageId) -> bool {
+        stage != self.target && !self.pins.contains(&stage)
+    }
+
+    /// The same job, reading other stages in the places of some, without what is then read by nobody.
+    pub fn substitute(&self, others: &HashMap<StageId, StageId>) -> Self {
+        if others.is_empty() {
+            return self.clone();
+        }
+        let mut stages = self.stages.clone();
+        for stage in &mut stages {
+            Arc::make_mut(stage).redirect(others);
+        }
+        let roots: Vec<StageId> = self.pins.iter().copied().chain([self.target]).collect();
+        Self { stages: in_order(stages, roots), ..self.clone() }
+    }
+
+    /// All stages that are read by others of the job.
+    pub fn read_stages(&self) -> impl Iterator<Item = StageId> + '_ {
+        self.stages.iter().flat_map(|stage| stage.needs())
+    }
+
     /// The scheduler's view.
     pub fn spec(&self, job: JobId) -> JobSpec {
         JobSpec { job, stages: self.stages.iter().map(|stage| stage.spec()).collect(), target: self.target }
     }
+}
+
+/// Those stages that `roots` need, each after what it needs. (A stage that takes another's place may stand behind readers
+/// of the other.)
+fn in_order(stages: Vec<Arc<StagePlan>>, roots: Vec<StageId>) -> Vec<Arc<StagePlan>> {
+    let by_id: HashMap<StageId, Arc<StagePlan>> = stages.into_iter().map(|stage| (stage.id, stage)).collect();
+    let (mut ordered, mut met) = (vec![], HashSet::new());
+    let mut path: Vec<(StageId, bool)> = roots.into_iter().rev().map(|root| (root, false)).collect();
+    while let Some((id, needs_done)) = path.pop() {
+        let Some(stage) = by_id.get(&id) else { continue };
+        if needs_done {
+            ordered.push(Arc::clone(stage));
+        } else if met.insert(id) {
+            path.push((id, true));
+            path.extend(stage.needs().map(|need| (need, false)));
+        }
+    }
+    ordered
 }

@@ -26,7 +26,7 @@ const MAP_MB: usize = 128;
 struct Input {
     batches: Vec<RecordBatch>,
     /// Per batch and bucket the rows that go there.
-    rows: Vec<Vec<UInt32Array>>,
+    rows: Vec<Vec<Vec<u32>>>,
     bytes: usize,
 }
 
@@ -50,7 +50,7 @@ fn input(buckets: usize) -> Input {
         for (row, key) in keys.iter().enumerate() {
             of[((*key as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize % buckets].push(row as u32);
         }
-        rows.push(of.into_iter().map(UInt32Array::from).collect());
+        rows.push(of);
         let words = ["carefully", "final", "deposits", "sleep", "quickly", "across", "the", "ironic", "packages"];
         let comment = StringViewArray::from_iter_values((0..ROWS).map(|_| {
             let n = dice.roll() % 5;

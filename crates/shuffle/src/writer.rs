@@ -18,7 +18,7 @@ use crate::gather::{Pending, Sink};
 use crate::memory::{Reservation, batch_bytes, drags_memory};
 use crate::spill::Spill;
 use crate::store::BlockStore;
-use arrow::array::{Array, RecordBatch, UInt32Array};
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use dpark_lineage::{BucketSize, MapOutput, TaskId};
 use std::sync::Arc;
@@ -98,12 +98,12 @@ impl MapWriter {
     /// after the other: the batch is then held once and its rows are copied once, when they are gathered.
     ///
     /// # Errors
-    /// As [`push`](MapWriter::push); also [`StoreError::Invalid`] for a null or a row the batch does not have.
-    pub fn push_indices(&mut self, bucket: usize, batch: &RecordBatch, rows: &UInt32Array) -> Result<(), StoreError> {
+    /// As [`push`](MapWriter::push); also [`StoreError::Invalid`] for a row the batch does not have.
+    pub fn push_indices(&mut self, bucket: usize, batch: &RecordBatch, rows: &[u32]) -> Result<(), StoreError> {
         self.check_bucket(bucket)?;
         let len = batch.num_rows();
-        if rows.null_count() > 0 || rows.values().iter().any(|&r| r as usize >= len) {
-            return Err(self.invalid(format!("row numbers with nulls or beyond the {len} rows of the batch")));
+        if rows.iter().any(|&r| r as usize >= len) {
+            return Err(self.invalid(format!("row numbers beyond the {len} rows of the batch")));
         }
         if rows.is_empty() {
             return Ok(());
@@ -113,7 +113,7 @@ impl MapWriter {
             let bytes = batch_bytes(&batch);
             self.admit(batch, bytes)?;
         }
-        self.pending.note(bucket, rows.values().iter().copied());
+        self.pending.note(bucket, rows.iter().copied());
         Ok(())
     }
 

@@ -1,7 +1,8 @@
 //! The driver's loop: messages in, the scheduler's actions out. It owns all state, so nothing here is locked.
 
-use super::executors::{Link, Links, Places, StageParts};
+use super::executors::{Link, Links, Need, Places, StageParts};
 use super::report::{JobReport, StageReport};
+use super::reuse::Reuse;
 use crate::error::Error;
 use crate::events::EngineEvent;
 use crate::progress::Progress;
@@ -78,8 +79,8 @@ struct Job {
 struct Stage {
     plan: Arc<StagePlan>,
     parts: StageParts,
-    /// Key summaries by map partition.
-    summaries: HashMap<u32, Vec<(u64, Arc<KeySummary>)>>,
+    /// Key summaries by map partition, in the order in which the stage lists its keys.
+    summaries: HashMap<u32, Vec<Arc<KeySummary>>>,
 }
 
 pub(crate) struct EventLoop {
@@ -89,6 +90,7 @@ pub(crate) struct EventLoop {
     stages: HashMap<StageId, Stage>,
     jobs: HashMap<JobId, Job>,
     places: HashMap<StageId, Places>,
+    reuse: Reuse,
     next_version: u64,
     own_shuffle: Option<SocketAddr>,
     hopeless: Option<String>,
@@ -100,6 +102,7 @@ pub(crate) struct EventLoop {
 impl EventLoop {
     pub(crate) fn new(
         max_failures: u32,
+        kept_bytes: u64,
         own_shuffle: Option<SocketAddr>,
         reports: mpsc::UnboundedSender<Message>,
         progress: watch::Sender<Progress>,
@@ -112,6 +115,7 @@ impl EventLoop {
             stages: HashMap::new(),
             jobs: HashMap::new(),
             places: HashMap::new(),
+            reuse: Reuse::new(kept_bytes),
             next_version: 0,
             own_shuffle,
             hopeless: None,
@@ -197,6 +201,11 @@ impl EventLoop {
             let _ = events.send(JobEvent::Failed(error.into()));
             return;
         }
+        let matched = self.reuse.matches(&plan);
+        let plan = if matched.is_empty() { plan } else { Arc::new(plan.substitute(&matched)) };
+        for stage in self.reuse.enter(id, &plan, &matched) {
+            self.schedule(Event::StagePinned { stage });
+        }
         let options = Arc::new(options_of(&config));
         for stage in &plan.stages {
             self.stages.entry(stage.id).or_insert_with(|| Stage {
@@ -245,7 +254,7 @@ impl EventLoop {
         self.tell(EngineEvent::TaskFinished { task, executor, rows, bytes });
         self.places.remove(&task.stage);
         if let Some(stage) = self.stages.get_mut(&task.stage) {
-            let summaries = done.summaries.iter().map(|(id, summary)| (*id, Arc::new(summary.clone())));
+            let summaries = done.summaries.iter().cloned().map(Arc::new);
             stage.summaries.insert(task.partition, summaries.collect());
         }
         for job in self.jobs.values_mut() {
@@ -287,6 +296,7 @@ impl EventLoop {
                 self.stages.remove(&stage);
             }
             Action::JobFinished { job } => {
+                self.let_go(job);
                 let recomputed = self.scheduler.recomputed(job).to_vec();
                 self.tell(EngineEvent::JobEnded { job, error: None, recomputed: recomputed.clone() });
                 if let Some(mut job) = self.jobs.remove(&job) {
@@ -315,13 +325,13 @@ impl EventLoop {
                 Err(error) => return fail(self, error.strip_backtrace()),
             }
         }
-        let inputs = Arc::clone(&stage.plan);
-        let inputs = inputs.inputs.iter().filter_map(|input| Some((input.stage, self.places(input.stage)?)));
-        let inputs: Vec<_> = inputs.collect();
+        let plan = Arc::clone(&stage.plan);
+        let needs = plan.reads().filter_map(|(name, stage)| Some(Need { name, stage, places: self.places(stage)? }));
+        let needs: Vec<_> = needs.collect();
         self.tell(EngineEvent::TaskStarted { task, executor });
         if let (Some(stage), Some(link)) = (self.stages.get(&task.stage), self.links.get_mut(&executor)) {
             let reports = self.reports.clone();
-            link.launch(task, &stage.parts, &inputs, move |report| {
+            link.launch(task, &stage.parts, &needs, move |report| {
                 let _ = reports.send(Message::Report { executor, task, report: Box::new(report) });
             });
         }
@@ -352,11 +362,8 @@ impl EventLoop {
             let Some(source) = self.stages.get(&filter.source) else {
                 continue;
             };
-            let of_filter = |summaries: &Vec<(u64, Arc<KeySummary>)>| {
-                summaries.iter().find(|(id, _)| *id == filter.id).map(|(_, summary)| Arc::clone(summary))
-            };
             let summaries: Option<Vec<_>> = (0..source.plan.partitions() as u32)
-                .map(|map| source.summaries.get(&map).and_then(of_filter))
+                .map(|map| source.summaries.get(&map).and_then(|of_task| of_task.get(filter.slot)).cloned())
                 .collect();
             // Without every task's word the filter would drop rows; it is only an optimisation, so it may stay open.
             if let Some(summaries) = summaries
@@ -367,7 +374,20 @@ impl EventLoop {
         }
     }
 
+    /// Keeps or frees the exchanges of a job that is over.
+    fn let_go(&mut self, job: JobId) {
+        let scheduler = &self.scheduler;
+        let size = |stage| {
+            let outputs = scheduler.outputs(stage)?;
+            outputs.iter().map(|output| Some(output.as_ref()?.output.bytes())).sum::<Option<u64>>()
+        };
+        for stage in self.reuse.leave(job, size) {
+            self.schedule(Event::StageUnpinned { stage });
+        }
+    }
+
     fn fail(&mut self, job: JobId, error: DataFusionError) {
+        self.let_go(job);
         let recomputed = self.scheduler.recomputed(job).to_vec();
         self.tell(EngineEvent::JobEnded { job, error: Some(error.to_string()), recomputed });
         if let Some(job) = self.jobs.remove(&job) {
@@ -408,7 +428,7 @@ fn job_error(error: JobError) -> DataFusionError {
 }
 
 /// The session's options that differ from nothing: all that have a value, by key.
-fn options_of(config: &SessionConfig) -> Vec<(String, String)> {
+pub(crate) fn options_of(config: &SessionConfig) -> Vec<(String, String)> {
     let entries = config.options().entries().into_iter();
     entries.filter_map(|entry| Some((entry.key, entry.value?))).collect()
 }

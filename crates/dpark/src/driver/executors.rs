@@ -3,7 +3,7 @@
 //! What was sent to a worker once is not sent again: stages by id, places of outputs by version.
 
 use datafusion::prelude::SessionConfig;
-use dpark_executor::inputs::Locations;
+use dpark_executor::inputs::{Input, Locations};
 use dpark_executor::protocol::{Location, ToWorker};
 use dpark_executor::{Executor, TaskReport};
 use dpark_lineage::{ExecutorId, StageId, TaskId};
@@ -28,6 +28,16 @@ pub(crate) struct StageParts {
 pub(crate) struct Places {
     pub(crate) version: u64,
     pub(crate) locations: Locations,
+}
+
+/// One input of a task.
+pub(crate) struct Need {
+    /// The stage that the fragment's leaves name.
+    pub(crate) name: StageId,
+    /// The stage that is read.
+    pub(crate) stage: StageId,
+    /// Where its outputs lie.
+    pub(crate) places: Places,
 }
 
 pub(crate) enum Link {
@@ -63,7 +73,7 @@ impl Link {
         &mut self,
         task: TaskId,
         parts: &StageParts,
-        inputs: &[(StageId, Places)],
+        needs: &[Need],
         report: impl FnOnce(TaskReport) + Send + 'static,
     ) {
         match self {
@@ -71,21 +81,23 @@ impl Link {
                 if known.insert(task.stage) {
                     executor.add_stage(task.stage, parts.sink.clone(), parts.config.clone());
                 }
-                let outputs = inputs.iter().map(|(stage, places)| (*stage, Arc::clone(&places.locations))).collect();
-                executor.launch(task, fetcher, outputs, report);
+                let inputs = needs.iter().map(|Need { name, stage, places }| {
+                    (*name, Input { stage: *stage, outputs: Arc::clone(&places.locations) })
+                });
+                executor.launch(task, fetcher, inputs.collect(), report);
             }
             Link::Worker { outbox, known, sent, .. } => {
                 if let Some(bytes) = parts.bytes.as_ref().filter(|_| known.insert(task.stage)) {
                     let (bytes, options) = (bytes.to_vec(), parts.options.to_vec());
                     let _ = outbox.send(ToWorker::Stage { stage: task.stage, bytes, options });
                 }
-                for (stage, places) in inputs {
+                for Need { stage, places, .. } in needs {
                     if sent.insert(*stage, places.version) != Some(places.version) {
                         let locations = places.locations.iter().map(Location::from).collect();
                         let _ = outbox.send(ToWorker::Outputs { stage: *stage, locations });
                     }
                 }
-                let inputs = inputs.iter().map(|(stage, _)| *stage).collect();
+                let inputs = needs.iter().map(|need| (need.name, need.stage)).collect();
                 let _ = outbox.send(ToWorker::Launch { task, inputs });
             }
         }

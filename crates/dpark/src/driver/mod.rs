@@ -11,8 +11,10 @@ mod event_loop;
 mod executors;
 mod report;
 mod results;
+mod reuse;
 mod workers;
 
+pub(crate) use event_loop::options_of;
 pub(crate) use report::{JobReport, StageReport};
 
 use crate::conf::Conf;
@@ -120,7 +122,14 @@ impl Driver {
                 Ok::<_, Error>((fetcher, Some(addr), Some(workers)))
             }
         })??;
-        let event_loop = EventLoop::new(conf.max_failures, own_shuffle, inbox.clone(), progress_out, events.clone());
+        let event_loop = EventLoop::new(
+            conf.max_failures,
+            conf.kept_bytes,
+            own_shuffle,
+            inbox.clone(),
+            progress_out,
+            events.clone(),
+        );
         runtime.spawn(event_loop.run(messages));
         let _ = inbox.send(Message::ExecutorUp {
             executor: OWN,

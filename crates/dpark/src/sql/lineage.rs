@@ -18,7 +18,7 @@ impl Context {
         let state = self.session().state();
         let plan = state.optimize(&plan)?;
         let plan = physical_planner().create_physical_plan(&plan, &state).await?;
-        let job = lower_for(&self.driver, plan, true)?;
+        let job = lower_for(&self.driver, plan, state.config(), true)?;
         let stages: Arc<StringArray> = Arc::new(job_text(&job).into());
         self.session().read_batch(RecordBatch::try_from_iter([("lineage", stages as _)])?)
     }

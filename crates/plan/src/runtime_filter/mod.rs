@@ -35,11 +35,9 @@ use std::any::Any;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// Keys to summarise in the output of a stage.
-#[derive(Debug, Clone)]
+/// Keys to summarise in the output of a stage. A stage has a list of them; filters name theirs by its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FilterSource {
-    /// The filter's id, DataFusion's expression id.
-    pub filter: u64,
     /// The build-side key expressions over the stage's output schema.
     pub keys: Vec<Arc<dyn PhysicalExpr>>,
 }
@@ -51,6 +49,8 @@ pub struct RuntimeFilter {
     pub id: u64,
     /// The stage that holds the build side.
     pub source: StageId,
+    /// The place of the filter's keys among those that the source summarises.
+    pub slot: usize,
     expr: Arc<DynamicFilterPhysicalExpr>,
     build_keys: Vec<Arc<dyn PhysicalExpr>>,
     probe_keys: Vec<Arc<dyn PhysicalExpr>>,
@@ -61,6 +61,16 @@ impl RuntimeFilter {
     /// The same filter, fed by `source`.
     pub fn with_source(self, source: StageId) -> Self {
         Self { source, ..self }
+    }
+
+    /// The key expressions, those of the build side first.
+    pub fn keys(&self) -> impl Iterator<Item = &Arc<dyn PhysicalExpr>> {
+        self.build_keys.iter().chain(&self.probe_keys)
+    }
+
+    /// Whether a NULL key finds a NULL key.
+    pub fn nulls_are_equal(&self) -> bool {
+        self.null_equality == NullEquality::NullEqualsNull
     }
 
     /// Sets the filter from the summaries of all map outputs of the source.
@@ -88,7 +98,7 @@ impl RuntimeFilter {
         }
         let all = conjuncts.into_iter().reduce(|all, next| compare(&all, Operator::And, next));
         let mut predicate = all.unwrap_or_else(|| lit(true));
-        if self.null_equality == NullEquality::NullEqualsNull && summary.nulls() {
+        if self.nulls_are_equal() && summary.nulls() {
             for key in &self.probe_keys {
                 predicate = compare(&predicate, Operator::Or, is_null(Arc::clone(key))?);
             }
@@ -124,7 +134,7 @@ pub(crate) fn wanted_by(join: &HashJoinExec) -> Result<Option<RuntimeFilter>> {
     };
     let (build_keys, probe_keys) = join.on().iter().cloned().unzip();
     let null_equality = join.null_equality();
-    Ok(Some(RuntimeFilter { id, source: StageId(u64::MAX), expr, build_keys, probe_keys, null_equality }))
+    Ok(Some(RuntimeFilter { id, source: StageId(u64::MAX), slot: 0, expr, build_keys, probe_keys, null_equality }))
 }
 
 /// Floats are left out: NaN and -0.0 compare differently in filters, hashes and joins.
@@ -168,7 +178,11 @@ fn visit_expr(expr: &Arc<dyn PhysicalExpr>, ids: &mut HashSet<u64>) {
 
 /// Connects the joins' filters with the stages that feed and take them.
 pub(crate) fn attach(stages: &mut [StagePlan], filters: Vec<RuntimeFilter>) {
-    for filter in filters {
+    for mut filter in filters {
+        let summary = FilterSource { keys: filter.build_keys.clone() };
+        let of_source = stages.iter().find(|stage| stage.id == filter.source).map(|stage| &stage.summaries);
+        let known = of_source.and_then(|known| known.iter().position(|known| *known == summary));
+        filter.slot = known.unwrap_or_else(|| of_source.map_or(0, Vec::len));
         let filter = Arc::new(filter);
         let mut used = false;
         for i in 0..stages.len() {
@@ -183,8 +197,11 @@ pub(crate) fn attach(stages: &mut [StagePlan], filters: Vec<RuntimeFilter>) {
                 used = true;
             }
         }
-        if used && let Some(source) = stages.iter_mut().find(|stage| stage.id == filter.source) {
-            source.summaries.push(FilterSource { filter: filter.id, keys: filter.build_keys.clone() });
+        if used
+            && known.is_none()
+            && let Some(source) = stages.iter_mut().find(|stage| stage.id == filter.source)
+        {
+            source.summaries.push(summary);
         }
     }
 }

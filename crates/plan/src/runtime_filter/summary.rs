@@ -7,7 +7,6 @@ use datafusion::common::{DataFusionError, Result, ScalarValue};
 use datafusion::functions_aggregate::min_max::{MaxAccumulator, MinAccumulator};
 use datafusion::logical_expr::Accumulator;
 use datafusion::physical_expr::PhysicalExpr;
-use prost::Message;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -152,6 +151,7 @@ impl KeyCollector {
 mod encoded_bounds {
     use super::*;
     use datafusion_proto::protobuf;
+    use dpark_wire::Wire;
     use serde::{Deserializer, Serializer, de::Error as _, ser::Error as _};
 
     type Encoded = Vec<Option<(Vec<u8>, Vec<u8>)>>;
@@ -159,11 +159,12 @@ mod encoded_bounds {
     fn encode(value: &ScalarValue) -> Result<Vec<u8>> {
         let proto: protobuf::ScalarValue =
             value.try_into().map_err(|error| DataFusionError::External(Box::new(error)))?;
-        Ok(proto.encode_to_vec())
+        Ok(proto.to_bytes())
     }
 
     fn decode(bytes: &[u8]) -> Result<ScalarValue> {
-        let proto = protobuf::ScalarValue::decode(bytes).map_err(|error| DataFusionError::External(Box::new(error)))?;
+        let proto =
+            protobuf::ScalarValue::from_bytes(bytes).map_err(|error| DataFusionError::External(Box::new(error)))?;
         (&proto).try_into().map_err(|error| DataFusionError::External(Box::new(error)))
     }
 

@@ -40,7 +40,7 @@ pub(crate) fn scatter(
     for batch in batches {
         for b in 0..buckets {
             let rows = rows_of((0..batch.num_rows()).filter(|r| bucket(first + r) == b));
-            writer.push_indices(b, batch, &rows).unwrap();
+            writer.push_indices(b, batch, rows.values()).unwrap();
         }
         first += batch.num_rows();
     }
