@@ -73,7 +73,9 @@ impl Session {
             Engine::Datafusion => Session::DataFusion(plain(partitions, false)),
             Engine::DatafusionPushdown => Session::DataFusion(plain(partitions, true)),
             Engine::Local | Engine::Process => {
-                Session::Dpark(dpark::Context::builder().master(format!("{engine}[{partitions}]")).build()?)
+                let builder = dpark::Context::builder().master(format!("{engine}[{partitions}]"));
+                // The timed run must not find the exchanges of the uncounted one.
+                Session::Dpark(builder.conf("shuffle.keep", "0").build()?)
             }
             Engine::Duckdb => return Err("DuckDB runs in benchmarks/duckdb_run.py".into()),
         };
