@@ -19,13 +19,15 @@
 //! | [`cache`] | cached data sets |
 //! | [`functions`], [`map_batches`] | closures in plans |
 //! | [`mod@write`] | files written by tasks |
-//! | [`codec`] | stages as bytes |
+//! | [`codec`], `known_functions`, `lossy` | stages as bytes, and what cannot be written so |
 
 pub mod cache;
 pub mod codec;
 pub mod functions;
 pub mod gather;
 pub mod isolate_joins;
+mod known_functions;
+mod lossy;
 pub mod lower;
 pub mod map_batches;
 pub mod runtime_filter;

@@ -8,7 +8,7 @@ use crate::progress::Progress;
 use datafusion::common::DataFusionError;
 use datafusion::prelude::SessionConfig;
 use dpark_executor::error::query_error;
-use dpark_executor::{TaskReport, TaskSuccess};
+use dpark_executor::{Executor, TaskReport, TaskSuccess};
 use dpark_lineage::{
     Action, Event, ExecutorId, FetchFailed, JobError, JobId, Scheduler, SchedulerConfig, StageId, TaskError, TaskId,
     UserErrorKind,
@@ -90,6 +90,8 @@ pub(crate) struct EventLoop {
     jobs: HashMap<JobId, Job>,
     places: HashMap<StageId, Places>,
     next_version: u64,
+    /// This process's executor.
+    own: Arc<Executor>,
     own_shuffle: Option<SocketAddr>,
     hopeless: Option<String>,
     reports: mpsc::UnboundedSender<Message>,
@@ -100,6 +102,7 @@ pub(crate) struct EventLoop {
 impl EventLoop {
     pub(crate) fn new(
         max_failures: u32,
+        own: Arc<Executor>,
         own_shuffle: Option<SocketAddr>,
         reports: mpsc::UnboundedSender<Message>,
         progress: watch::Sender<Progress>,
@@ -113,6 +116,7 @@ impl EventLoop {
             jobs: HashMap::new(),
             places: HashMap::new(),
             next_version: 0,
+            own,
             own_shuffle,
             hopeless: None,
             reports,
@@ -310,7 +314,7 @@ impl EventLoop {
             return fail(self, format!("Internal error: {} is not known to the driver", task.stage));
         };
         if needs_bytes && stage.parts.bytes.is_none() {
-            match codec::encode(&stage.parts.sink) {
+            match codec::encode(&stage.parts.sink, &self.own.context(None, stage.parts.config.clone())) {
                 Ok(bytes) => stage.parts.bytes = Some(Arc::new(bytes)),
                 Err(error) => return fail(self, error.strip_backtrace()),
             }
