@@ -58,7 +58,10 @@ pub(crate) fn lower_for(
     dry_run: bool,
 ) -> Result<JobPlan> {
     let job = lower(plan, &|| driver.next_stage(), dry_run)?;
-    Ok(if job.stages.len() > 1 { job.unified(&options_of(config)) } else { job })
+    if job.stages.len() < 2 {
+        return Ok(job);
+    }
+    Ok(job.unified(&options_of(config), &driver.executor().context(None, config.clone())))
 }
 
 impl fmt::Debug for JobExec {

@@ -60,7 +60,8 @@ pub struct Executor {
     id: ExecutorId,
     store: Arc<BlockStore>,
     runtime_env: Arc<RuntimeEnv>,
-    decoder: Arc<TaskContext>,
+    /// The functions of the default session.
+    known: Arc<TaskContext>,
     cpu: Mutex<Option<Runtime>>,
     handle: tokio::runtime::Handle,
     stages: Mutex<HashMap<StageId, Arc<Stage>>>,
@@ -96,7 +97,7 @@ impl Executor {
         Ok(Arc::new(Self {
             id: config.id,
             store,
-            decoder: state.task_ctx(),
+            known: state.task_ctx(),
             runtime_env,
             handle: cpu.handle().clone(),
             cpu: Mutex::new(Some(cpu)),
@@ -175,9 +176,15 @@ impl Executor {
         };
         let sink = self.instance(&stage, task.attempt > 0).map_err(|error| crate::error::task_error(&error))?;
         let config = stage.config.clone().with_extension(Arc::new(ShuffleInputs(Arc::new(inputs))));
-        let known = &self.decoder;
-        let context = TaskContext::new(
-            Some(task.to_string()),
+        run(&sink, task, &self.store, self.context(Some(task.to_string()), config)).await
+    }
+
+    /// What every process of the application knows, with the options of a session: the functions that a stage's bytes
+    /// may name.
+    pub fn context(&self, task: Option<String>, config: SessionConfig) -> Arc<TaskContext> {
+        let known = &self.known;
+        Arc::new(TaskContext::new(
+            task,
             known.session_id(),
             config,
             known.scalar_functions().clone(),
@@ -185,8 +192,7 @@ impl Executor {
             known.aggregate_functions().clone(),
             known.window_functions().clone(),
             Arc::clone(&self.runtime_env),
-        );
-        run(&sink, task, &self.store, Arc::new(context)).await
+        ))
     }
 
     fn instance(&self, stage: &Stage, fresh: bool) -> Result<Arc<StageSinkExec>> {
@@ -196,7 +202,7 @@ impl Executor {
         }
         let made = Arc::new(match &stage.recipe {
             Recipe::Plan(sink) => StageSinkExec { input: reset_plan_states(Arc::clone(&sink.input))?, ..sink.clone() },
-            Recipe::Bytes(bytes) => codec::decode(bytes, &self.decoder)?,
+            Recipe::Bytes(bytes) => codec::decode(bytes, &self.context(None, stage.config.clone()))?,
         });
         if !fresh {
             *shared = Some(Arc::clone(&made));

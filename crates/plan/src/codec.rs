@@ -2,9 +2,12 @@
 //!
 //! What DataFusion leaves out of its protobuf and a fragment needs — the ordering and equivalences of a cut, the
 //! partitioning of a sink — is written here. A fragment that cannot be encoded (a table that lives in the driver's
-//! memory, an operator without protobuf) is no error: [`encode`] says so and the stage runs in the driver.
+//! memory, an operator without protobuf, a function that workers do not have) is no error: [`encode`] says so and the
+//! stage runs in the driver.
 
 use crate::functions::FunctionRef;
+use crate::known_functions;
+use crate::lossy;
 use crate::map_batches::MapBatchesExec;
 use crate::runtime_filter::{Bloom, BloomProbeExpr, FilterSource};
 use crate::scalar::ScalarInputExec;
@@ -16,6 +19,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DataFusionError, Result, internal_datafusion_err, internal_err};
 use datafusion::execution::TaskContext;
+use datafusion::logical_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF, WindowUDF};
 use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, Partitioning, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::{ExecutionPlan, PlanProperties};
@@ -29,38 +33,56 @@ use datafusion_proto::protobuf::PhysicalExprNode;
 use dpark_lineage::StageId;
 use dpark_wire::Wire;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Encodes a stage.
-pub fn encode(stage: &StageSinkExec) -> Result<Vec<u8>> {
+/// Encodes a stage. `known` has the functions that the decoding process knows, and the stage's options.
+pub fn encode(stage: &StageSinkExec, known: &Arc<TaskContext>) -> Result<Vec<u8>> {
     let plan = portable(Arc::new(stage.clone()))?;
     let converter = DeduplicatingProtoConverter {};
-    Ok(physical_plan_to_bytes_with_proto_converter(plan, &DparkCodec, &converter)?.to_vec())
+    Ok(physical_plan_to_bytes_with_proto_converter(plan, &DparkCodec::new(known), &converter)?.to_vec())
 }
 
-/// The plan with DataFusion's own operators in the places of those of ours that have no encoding.
+/// The plan with DataFusion's own operators in the places of those of ours that have no encoding; an error if encoding it
+/// would lose something.
 pub(crate) fn portable(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
-    plan.transform_up(|node| match node.downcast_ref::<ScalarInputExec>() {
-        Some(scalar) => Ok(Transformed::yes(scalar.to_datafusion())),
-        None => Ok(Transformed::no(node)),
+    plan.transform_up(|node| {
+        lossy::check(node.as_ref())?;
+        Ok(match node.downcast_ref::<ScalarInputExec>() {
+            Some(scalar) => Transformed::yes(scalar.to_datafusion()),
+            None => Transformed::no(node),
+        })
     })
     .data()
 }
 
-/// Decodes a stage; functions are looked up in `context`.
-pub fn decode(bytes: &[u8], context: &TaskContext) -> Result<StageSinkExec> {
+/// Decodes a stage. `known` has this process's functions and the stage's options, which expressions keep.
+pub fn decode(bytes: &[u8], known: &Arc<TaskContext>) -> Result<StageSinkExec> {
     let converter = DeduplicatingProtoConverter {};
-    let plan = physical_plan_from_bytes_with_proto_converter(bytes, context, &DparkCodec, &converter)?;
+    let plan = physical_plan_from_bytes_with_proto_converter(bytes, known, &DparkCodec::new(known), &converter)?;
     match plan.downcast_ref::<StageSinkExec>() {
         Some(stage) => Ok(stage.clone()),
         None => internal_err!("a stage's plan should end in a sink"),
     }
 }
 
-/// Our nodes and expressions, see the module.
-#[derive(Debug)]
-pub struct DparkCodec;
+/// Our nodes and expressions, and which functions may travel; see the module.
+pub(crate) struct DparkCodec {
+    known: Arc<TaskContext>,
+}
+
+impl DparkCodec {
+    pub(crate) fn new(known: &Arc<TaskContext>) -> Self {
+        Self { known: Arc::clone(known) }
+    }
+}
+
+impl fmt::Debug for DparkCodec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DparkCodec")
+    }
+}
 
 #[derive(Serialize, Deserialize)]
 enum Node {
@@ -86,24 +108,23 @@ struct SortKey {
     nulls_first: bool,
 }
 
-struct Exprs<'a>(&'a dyn PhysicalProtoConverterExtension);
+struct Exprs<'a>(&'a dyn PhysicalProtoConverterExtension, &'a DparkCodec);
 
 impl Exprs<'_> {
     fn encode(&self, expr: &Arc<dyn PhysicalExpr>) -> Result<Vec<u8>> {
-        Ok(self.0.physical_expr_to_proto(expr, &DparkCodec)?.to_bytes())
+        Ok(self.0.physical_expr_to_proto(expr, self.1)?.to_bytes())
     }
     fn decode(&self, bytes: &[u8], schema: &Schema, context: &TaskContext) -> Result<Arc<dyn PhysicalExpr>> {
         let proto = PhysicalExprNode::from_bytes(bytes).map_err(malformed)?;
-        self.0.proto_to_physical_expr(&proto, schema, &PhysicalPlanDecodeContext::new(context, &DparkCodec))
+        self.0.proto_to_physical_expr(&proto, schema, &PhysicalPlanDecodeContext::new(context, self.1))
     }
     fn encode_partitioning(&self, partitioning: &Partitioning) -> Result<Vec<u8>> {
-        let proto =
-            datafusion_proto::physical_plan::to_proto::serialize_partitioning(partitioning, &DparkCodec, self.0)?;
+        let proto = datafusion_proto::physical_plan::to_proto::serialize_partitioning(partitioning, self.1, self.0)?;
         Ok(proto.to_bytes())
     }
     fn decode_partitioning(&self, bytes: &[u8], schema: &Schema, context: &TaskContext) -> Result<Partitioning> {
         let proto = datafusion_proto::protobuf::Partitioning::from_bytes(bytes).map_err(malformed)?;
-        let context = PhysicalPlanDecodeContext::new(context, &DparkCodec);
+        let context = PhysicalPlanDecodeContext::new(context, self.1);
         let decoded = datafusion_proto::physical_plan::from_proto::parse_protobuf_partitioning(
             Some(&proto),
             &context,
@@ -161,7 +182,7 @@ impl PhysicalExtensionCodec for DparkCodec {
         buf: &mut Vec<u8>,
         converter: &dyn PhysicalProtoConverterExtension,
     ) -> Result<()> {
-        let exprs = Exprs(converter);
+        let exprs = Exprs(converter, self);
         let encoded = if let Some(read) = node.downcast_ref::<ShuffleReadExec>() {
             let shape = exprs.encode_shape(read.properties())?;
             Node::Read { stage: read.stage(), kind: read.kind(), shape }
@@ -198,7 +219,7 @@ impl PhysicalExtensionCodec for DparkCodec {
         context: &TaskContext,
         converter: &dyn PhysicalProtoConverterExtension,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let exprs = Exprs(converter);
+        let exprs = Exprs(converter, self);
         let input = || match inputs {
             [input] => Ok(Arc::clone(input)),
             _ => internal_err!("a node of a stage should have one input"),
@@ -248,6 +269,26 @@ impl PhysicalExtensionCodec for DparkCodec {
     ) -> Result<Arc<dyn PhysicalExpr>> {
         let bloom: Bloom = postcard::from_bytes(buf).map_err(malformed)?;
         Ok(Arc::new(BloomProbeExpr::new(inputs.to_vec(), Arc::new(bloom))))
+    }
+
+    fn try_encode_udf(&self, node: &ScalarUDF, buf: &mut Vec<u8>) -> Result<()> {
+        known_functions::encode_scalar(&self.known, node, buf)
+    }
+
+    fn try_decode_udf(&self, name: &str, _buf: &[u8]) -> Result<Arc<ScalarUDF>> {
+        known_functions::decode_scalar(&self.known, name)
+    }
+
+    fn try_encode_udaf(&self, node: &AggregateUDF, _buf: &mut Vec<u8>) -> Result<()> {
+        known_functions::check_aggregate(&self.known, node)
+    }
+
+    fn try_encode_udwf(&self, node: &WindowUDF, _buf: &mut Vec<u8>) -> Result<()> {
+        known_functions::check_window(&self.known, node)
+    }
+
+    fn try_encode_higher_order_function(&self, node: &HigherOrderUDF, _buf: &mut Vec<u8>) -> Result<()> {
+        known_functions::check_higher_order(&self.known, node)
     }
 }
 

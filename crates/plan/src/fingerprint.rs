@@ -26,7 +26,7 @@ use crate::stage::{JobPlan, StagePlan};
 use arrow::datatypes::Schema;
 use datafusion::common::{Result, internal_err, not_impl_err};
 use datafusion::execution::TaskContext;
-use datafusion::logical_expr::{AggregateUDF, Operator, ScalarUDF, Volatility, WindowUDF};
+use datafusion::logical_expr::{AggregateUDF, HigherOrderUDF, Operator, ScalarUDF, Volatility, WindowUDF};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{BinaryExpr, lit};
 use datafusion::physical_plan::ExecutionPlan;
@@ -69,8 +69,9 @@ pub struct Fingerprints {
     pub unfiltered: HashMap<StageId, Fingerprint>,
 }
 
-/// Computes the fingerprints of a job. `options` are those of its session.
-pub fn fingerprints(job: &JobPlan, options: &[(String, String)]) -> Fingerprints {
+/// Computes the fingerprints of a job. `options` are those of its session; `known` has the functions whose names mean the
+/// same at all times.
+pub fn fingerprints(job: &JobPlan, options: &[(String, String)], known: &Arc<TaskContext>) -> Fingerprints {
     let mut session = blake3::Hasher::new();
     for (key, value) in options {
         put(&mut session, key.as_bytes());
@@ -89,11 +90,11 @@ pub fn fingerprints(job: &JobPlan, options: &[(String, String)]) -> Fingerprints
             continue;
         }
         if !stage.filters.is_empty()
-            && let Ok(bytes) = of_stage(stage, job, &found.of, &Canonical::unfiltered(stage))
+            && let Ok(bytes) = of_stage(stage, job, &found.of, known, &Canonical::unfiltered(stage))
         {
             found.unfiltered.insert(stage.id, digest(bytes));
         }
-        match of_stage(stage, job, &found.of, &Canonical::default()) {
+        match of_stage(stage, job, &found.of, known, &Canonical::default()) {
             Ok(bytes) => drop(found.of.insert(stage.id, digest(bytes))),
             Err(error) => tracing::trace!(stage = %stage.id, error = %error.strip_backtrace(), "no fingerprint"),
         }
@@ -109,13 +110,14 @@ fn put(hasher: &mut blake3::Hasher, bytes: &[u8]) {
 fn of_stage(
     stage: &StagePlan,
     job: &JobPlan,
-    known: &HashMap<StageId, Fingerprint>,
+    found: &HashMap<StageId, Fingerprint>,
+    known: &Arc<TaskContext>,
     converter: &Canonical,
 ) -> Result<Vec<u8>> {
     if stage.side_effects || stage.placement == Placement::Driver {
         return not_impl_err!("it changes the world or reads what only the driver has");
     }
-    let of_input = |id: StageId| match known.get(&id) {
+    let of_input = |id: StageId| match found.get(&id) {
         Some(fingerprint) => Ok(*fingerprint),
         // A kept data set of an earlier job is read without being listed.
         None if !job.stages.iter().any(|stage| stage.id == id) => Ok(Fingerprint::of_kept(id)),
@@ -125,7 +127,7 @@ fn of_stage(
     for input in &stage.inputs {
         reads.insert(input.stage, of_input(input.stage)?);
     }
-    let codec = Identity { reads };
+    let codec = Identity { reads, codec: DparkCodec::new(known) };
     let sink: Arc<dyn ExecutionPlan> = Arc::new(StageSinkExec::from(stage));
     let mut bytes = physical_plan_to_bytes_with_proto_converter(codec::portable(sink)?, &codec, converter)?.to_vec();
     for filter in stage.filters.iter().filter(|filter| !converter.open.contains(&filter.id)) {
@@ -229,6 +231,7 @@ impl PhysicalProtoConverterExtension for Canonical {
 /// The codec of fragments, but for what names a stage without saying what it computes.
 #[derive(Debug)]
 struct Identity {
+    codec: DparkCodec,
     reads: HashMap<StageId, Fingerprint>,
 }
 
@@ -250,17 +253,17 @@ impl PhysicalExtensionCodec for Identity {
             let Some(fingerprint) = self.reads.get(&read.stage()) else {
                 return internal_err!("{} is read but no input", read.stage());
             };
-            DparkCodec.try_encode(Arc::new(read.clone().with_stage(StageId(0))), buf, converter)?;
+            self.codec.try_encode(Arc::new(read.clone().with_stage(StageId(0))), buf, converter)?;
             buf.extend_from_slice(&fingerprint.0);
             return Ok(());
         }
         if let Some(map) = node.downcast_ref::<MapBatchesExec>() {
             let id = map.id();
-            DparkCodec.try_encode(node, buf, converter)?;
+            self.codec.try_encode(node, buf, converter)?;
             buf.extend_from_slice(&id.to_le_bytes());
             return Ok(());
         }
-        DparkCodec.try_encode(node, buf, converter)
+        self.codec.try_encode(node, buf, converter)
     }
 
     fn try_decode(
@@ -279,21 +282,24 @@ impl PhysicalExtensionCodec for Identity {
         buf: &mut Vec<u8>,
         context: &datafusion::physical_expr_common::physical_expr::proto_encode::PhysicalExprEncodeCtx<'_>,
     ) -> Result<()> {
-        DparkCodec.try_encode_expr(node, buf, context)
+        self.codec.try_encode_expr(node, buf, context)
     }
 
     fn try_encode_udf(&self, node: &ScalarUDF, buf: &mut Vec<u8>) -> Result<()> {
         refuse_volatile(node.name(), node.signature().volatility)?;
-        DparkCodec.try_encode_udf(node, buf)
+        self.codec.try_encode_udf(node, buf)
     }
 
     fn try_encode_udaf(&self, node: &AggregateUDF, buf: &mut Vec<u8>) -> Result<()> {
         refuse_volatile(node.name(), node.signature().volatility)?;
-        DparkCodec.try_encode_udaf(node, buf)
+        self.codec.try_encode_udaf(node, buf)
     }
 
     fn try_encode_udwf(&self, node: &WindowUDF, buf: &mut Vec<u8>) -> Result<()> {
         refuse_volatile(node.name(), node.signature().volatility)?;
-        DparkCodec.try_encode_udwf(node, buf)
+        self.codec.try_encode_udwf(node, buf)
+    }
+    fn try_encode_higher_order_function(&self, node: &HigherOrderUDF, buf: &mut Vec<u8>) -> Result<()> {
+        self.codec.try_encode_higher_order_function(node, buf)
     }
 }

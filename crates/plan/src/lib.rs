@@ -20,7 +20,7 @@
 //! | [`functions`], [`map_batches`] | closures in plans |
 //! | [`mod@write`] | files written by tasks |
 //! | [`fingerprint`] | which stages compute the same |
-//! | [`codec`] | stages as bytes |
+//! | [`codec`], `known_functions`, `lossy` | stages as bytes, and what cannot be written so |
 
 pub mod cache;
 pub mod codec;
@@ -28,6 +28,8 @@ pub mod fingerprint;
 pub mod functions;
 pub mod gather;
 pub mod isolate_joins;
+mod known_functions;
+mod lossy;
 pub mod lower;
 pub mod map_batches;
 pub mod runtime_filter;

@@ -4,6 +4,7 @@ use crate::fingerprint::{Fingerprint, Fingerprints, fingerprints};
 use crate::runtime_filter::{FilterSource, RuntimeFilter};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
+use datafusion::execution::TaskContext;
 use datafusion::physical_expr::Partitioning;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::ExecutionPlanProperties;
@@ -162,12 +163,12 @@ pub struct JobPlan {
 }
 
 impl JobPlan {
-    /// The same job with fingerprints, in which stages that compute the same are one. `options` are those of the session.
-    pub fn unified(mut self, options: &[(String, String)]) -> Self {
+    /// The same job with fingerprints, in which stages that compute the same are one. See [`fingerprints`].
+    pub fn unified(mut self, options: &[(String, String)], known: &Arc<TaskContext>) -> Self {
         if self.stages.len() < 2 {
             return self;
         }
-        self.fingerprints = fingerprints(&self, options);
+        self.fingerprints = fingerprints(&self, options, known);
         let shareable: Vec<StageId> =
             self.stages.iter().map(|stage| stage.id).filter(|stage| self.is_shareable(*stage)).collect();
         let mut first: HashMap<Fingerprint, StageId> = HashMap::new();

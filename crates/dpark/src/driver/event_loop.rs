@@ -9,7 +9,7 @@ use crate::progress::Progress;
 use datafusion::common::DataFusionError;
 use datafusion::prelude::SessionConfig;
 use dpark_executor::error::query_error;
-use dpark_executor::{TaskReport, TaskSuccess};
+use dpark_executor::{Executor, TaskReport, TaskSuccess};
 use dpark_lineage::{
     Action, Event, ExecutorId, FetchFailed, JobError, JobId, Scheduler, SchedulerConfig, StageId, TaskError, TaskId,
     UserErrorKind,
@@ -92,6 +92,8 @@ pub(crate) struct EventLoop {
     places: HashMap<StageId, Places>,
     reuse: Reuse,
     next_version: u64,
+    /// This process's executor.
+    own: Arc<Executor>,
     own_shuffle: Option<SocketAddr>,
     hopeless: Option<String>,
     reports: mpsc::UnboundedSender<Message>,
@@ -103,6 +105,7 @@ impl EventLoop {
     pub(crate) fn new(
         max_failures: u32,
         kept_bytes: u64,
+        own: Arc<Executor>,
         own_shuffle: Option<SocketAddr>,
         reports: mpsc::UnboundedSender<Message>,
         progress: watch::Sender<Progress>,
@@ -117,6 +120,7 @@ impl EventLoop {
             places: HashMap::new(),
             reuse: Reuse::new(kept_bytes),
             next_version: 0,
+            own,
             own_shuffle,
             hopeless: None,
             reports,
@@ -320,7 +324,7 @@ impl EventLoop {
             return fail(self, format!("Internal error: {} is not known to the driver", task.stage));
         };
         if needs_bytes && stage.parts.bytes.is_none() {
-            match codec::encode(&stage.parts.sink) {
+            match codec::encode(&stage.parts.sink, &self.own.context(None, stage.parts.config.clone())) {
                 Ok(bytes) => stage.parts.bytes = Some(Arc::new(bytes)),
                 Err(error) => return fail(self, error.strip_backtrace()),
             }

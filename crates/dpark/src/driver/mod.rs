@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::events::EngineEvent;
 use crate::master::Master;
 use crate::progress::Progress;
-use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::prelude::SessionConfig;
 use dpark_executor::protocol::parse_compression;
 use dpark_executor::{Executor, ExecutorConfig};
@@ -125,6 +125,7 @@ impl Driver {
         let event_loop = EventLoop::new(
             conf.max_failures,
             conf.kept_bytes,
+            Arc::clone(&executor),
             own_shuffle,
             inbox.clone(),
             progress_out,
@@ -171,7 +172,7 @@ impl Driver {
         report: Option<oneshot::Sender<JobReport>>,
     ) -> SendableRecordBatchStream {
         if self.workers.is_some() {
-            place(&mut plan);
+            place(&mut plan, &self.executor.context(None, config.clone()));
         }
         let job = JobId(self.next_job.fetch_add(1, Ordering::Relaxed));
         let (events, job_events) = mpsc::unbounded_channel();
@@ -244,10 +245,10 @@ fn on<T: Send + 'static>(
 }
 
 /// Keeps stages that cannot leave this process in it.
-fn place(plan: &mut JobPlan) {
+fn place(plan: &mut JobPlan, known: &Arc<TaskContext>) {
     for stage in &mut plan.stages {
         if stage.placement == Placement::Anywhere {
-            let portable = codec::encode(&StageSinkExec::from(stage.as_ref()));
+            let portable = codec::encode(&StageSinkExec::from(stage.as_ref()), known);
             if !portable.as_ref().is_ok_and(|bytes| bytes.len() <= MAX_STAGE_BYTES) {
                 tracing::debug!(stage = %stage.id, error = ?portable.err().map(|e| e.strip_backtrace()), "runs in the driver");
                 Arc::make_mut(stage).placement = Placement::Driver;
