@@ -19,10 +19,11 @@
 //! | [`cache`] | cached data sets |
 //! | [`functions`], [`map_batches`] | closures in plans |
 //! | [`mod@write`] | files written by tasks |
-//! | [`codec`], `known_functions`, `lossy` | stages as bytes, and what cannot be written so |
+//! | [`codec`], `known_functions`, `lossy`, `compressed_scan` | stages as bytes, and what cannot be written so |
 
 pub mod cache;
 pub mod codec;
+mod compressed_scan;
 pub mod functions;
 pub mod gather;
 pub mod isolate_joins;
