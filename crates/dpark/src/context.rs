@@ -101,9 +101,10 @@ impl Context {
         self.master
     }
 
-    /// One SQL statement as a lazy DataFrame; DDL takes effect at once.
+    /// One SQL statement in the session's dialect as a lazy DataFrame; DDL takes effect at once.
     pub async fn sql(&self, sql: &str) -> Result<DataFrame, DataFusionError> {
-        match sql::parse(sql) {
+        let parsed: Result<Vec<_>, _> = sql::Script::with_settings(sql, sql::ParserSettings::of(self)).collect();
+        match parsed {
             Ok(parsed) => match parsed.as_slice() {
                 [one] => sql::execute(self, &one.statement).await,
                 several => plan_err!("expected one statement, found {}", several.len()),

@@ -5,6 +5,7 @@
 //! memory, an operator without protobuf, a function that workers do not have) is no error: [`encode`] says so and the
 //! stage runs in the driver.
 
+use crate::compressed_scan::CompressedScanExec;
 use crate::functions::FunctionRef;
 use crate::known_functions;
 use crate::lossy;
@@ -15,7 +16,7 @@ use crate::shuffle_read::{ReadKind, ShuffleReadExec};
 use crate::sink::StageSinkExec;
 use crate::stage::Output;
 use crate::write::ParquetWriteExec;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DataFusionError, Result, internal_datafusion_err, internal_err};
 use datafusion::execution::TaskContext;
@@ -49,9 +50,12 @@ pub fn encode(stage: &StageSinkExec, known: &Arc<TaskContext>) -> Result<Vec<u8>
 pub(crate) fn portable(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     plan.transform_up(|node| {
         lossy::check(node.as_ref())?;
-        Ok(match node.downcast_ref::<ScalarInputExec>() {
-            Some(scalar) => Transformed::yes(scalar.to_datafusion()),
-            None => Transformed::no(node),
+        Ok(if let Some(scalar) = node.downcast_ref::<ScalarInputExec>() {
+            Transformed::yes(scalar.to_datafusion())
+        } else if let Some(scan) = CompressedScanExec::wrap(&node) {
+            Transformed::yes(Arc::new(scan))
+        } else {
+            Transformed::no(node)
         })
     })
     .data()
@@ -65,6 +69,27 @@ pub fn decode(bytes: &[u8], known: &Arc<TaskContext>) -> Result<StageSinkExec> {
         Some(stage) => Ok(stage.clone()),
         None => internal_err!("a stage's plan should end in a sink"),
     }
+}
+
+/// Whether rows of a schema cannot be written in Arrow's IPC format and so never leave the process that made them.
+pub fn rows_stay(schema: &Schema) -> bool {
+    fn stays(kind: &DataType) -> bool {
+        match kind {
+            // The format has no place for the inner dictionary's description.
+            DataType::Dictionary(_, values) => matches!(**values, DataType::Dictionary(_, _)) || stays(values),
+            DataType::List(field)
+            | DataType::LargeList(field)
+            | DataType::ListView(field)
+            | DataType::LargeListView(field)
+            | DataType::FixedSizeList(field, _)
+            | DataType::Map(field, _) => stays(field.data_type()),
+            DataType::Struct(fields) => fields.iter().any(|field| stays(field.data_type())),
+            DataType::Union(fields, _) => fields.iter().any(|(_, field)| stays(field.data_type())),
+            DataType::RunEndEncoded(_, values) => stays(values.data_type()),
+            _ => false,
+        }
+    }
+    schema.fields().iter().any(|field| stays(field.data_type()))
 }
 
 /// Our nodes and expressions, and which functions may travel; see the module.
@@ -90,6 +115,7 @@ enum Node {
     Sink { output: Option<Vec<u8>>, summaries: Vec<Vec<Vec<u8>>>, side_effects: bool },
     MapBatches { function: FunctionRef, argument: Vec<u8>, schema: Vec<u8>, ordered: bool },
     ParquetWrite { dir: PathBuf, options: Vec<(String, String)> },
+    CompressedScan { compression: String },
 }
 
 /// Plan properties of a cut: schema, partitioning, and what is known of order and equality.
@@ -205,6 +231,8 @@ impl PhysicalExtensionCodec for DparkCodec {
         } else if let Some(write) = node.downcast_ref::<ParquetWriteExec>() {
             let (dir, options) = write.target();
             Node::ParquetWrite { dir: dir.to_path_buf(), options: options.to_vec() }
+        } else if let Some(scan) = node.downcast_ref::<CompressedScanExec>() {
+            Node::CompressedScan { compression: scan.compression() }
         } else {
             return internal_err!("{} cannot leave its process", node.name());
         };
@@ -241,6 +269,7 @@ impl PhysicalExtensionCodec for DparkCodec {
                 });
                 Arc::new(StageSinkExec { input, output, summaries: summaries.collect::<Result<_>>()?, side_effects })
             }
+            Node::CompressedScan { compression } => CompressedScanExec::unwrap(&input()?, &compression)?,
             Node::ParquetWrite { dir, options } => Arc::new(ParquetWriteExec::new(input()?, dir, options)),
             Node::MapBatches { function, argument, schema, ordered } => {
                 Arc::new(MapBatchesExec::new(input()?, function, argument.into(), decode_schema(&schema)?, ordered))

@@ -20,10 +20,11 @@
 //! | [`functions`], [`map_batches`] | closures in plans |
 //! | [`mod@write`] | files written by tasks |
 //! | [`fingerprint`] | which stages compute the same |
-//! | [`codec`], `known_functions`, `lossy` | stages as bytes, and what cannot be written so |
+//! | [`codec`], `known_functions`, `lossy`, `compressed_scan` | stages as bytes, and what cannot be written so |
 
 pub mod cache;
 pub mod codec;
+mod compressed_scan;
 pub mod fingerprint;
 pub mod functions;
 pub mod gather;

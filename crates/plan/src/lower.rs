@@ -129,15 +129,20 @@ impl Lowering<'_> {
     fn repartition(&mut self, repartition: &RepartitionExec, scope: &Scope) -> Result<Plan> {
         let input = self.node(Arc::clone(repartition.input()), scope)?;
         let output = Output::Exchange(repartition.partitioning().clone());
-        let stage = self.stage(input, output, scope)?;
         let mut properties = Arc::clone(repartition.properties());
-        let ordering = properties.output_ordering().cloned().filter(|_| repartition.preserve_order());
-        if properties.output_ordering().is_some() {
+        let mut ordering = properties.output_ordering().cloned().filter(|_| repartition.preserve_order());
+        if input.output_partitioning().partition_count() == 1 {
+            // A bucket of a single map output is in the order of its rows, and operators above may count on that.
+            let kept = RepartitionExec::try_new(Arc::clone(&input), repartition.partitioning().clone())?;
+            properties = Arc::clone(kept.properties());
+            ordering = None;
+        } else if properties.output_ordering().is_some() {
             // Buckets of several map outputs come in no order, even where one process would have merged them.
             let mut eq = properties.eq_properties.clone();
             eq.clear_orderings();
             properties = Arc::new(datafusion::physical_plan::PlanProperties::clone(&properties).with_eq_properties(eq));
         }
+        let stage = self.stage(input, output, scope)?;
         let read: Plan = Arc::new(ShuffleReadExec::new(stage, ReadKind::Bucket, properties));
         Ok(match ordering {
             Some(ordering) => sorted(read, ordering),
@@ -160,7 +165,10 @@ impl Lowering<'_> {
         let mut links = vec![];
         for link in exec.subqueries() {
             let lowered = self.node(Arc::clone(&link.plan), &None)?;
-            links.push((self.cut_forward(lowered, &None)?, link.index));
+            let several = lowered.output_partitioning().partition_count() > 1;
+            let read = self.cut_forward(lowered, &None)?;
+            // Whichever partition has the row, and also a second row, which is an error.
+            links.push((if several { Arc::new(CoalescePartitionsExec::new(read)) } else { read }, link.index));
         }
         let scope = Some(Arc::new(ScalarScope { links, results: exec.results().clone() }));
         let input = self.node(Arc::clone(exec.input()), &scope)?;

@@ -126,8 +126,20 @@ fn drain_bucket(
     Ok(())
 }
 
+/// The place of the first row, if the rows follow each other in one batch.
+fn sequence(rows: &[(usize, usize)]) -> Option<(usize, usize)> {
+    let &(batch, first) = rows.first()?;
+    rows.iter().enumerate().all(|(at, row)| *row == (batch, first + at)).then_some((batch, first))
+}
+
 fn gather(schema: &SchemaRef, columns: &[Vec<&dyn Array>], rows: &[(usize, usize)]) -> Result<RecordBatch, ArrowError> {
-    let arrays = columns.iter().map(|c| interleave(c, rows)).collect::<Result<_, _>>()?;
+    let column = |column: &Vec<&dyn Array>| {
+        let gathered = interleave(column, rows)?;
+        // Lists of fixed size 0 have no values to count, and arrow loses their number.
+        let lost = gathered.len() != rows.len();
+        Ok(sequence(rows).filter(|_| lost).map_or(gathered, |(batch, row)| column[batch].slice(row, rows.len())))
+    };
+    let arrays = columns.iter().map(column).collect::<Result<_, ArrowError>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
     // `interleave` keeps the buffers of view columns: without this the input batches would stay alive whole.
     compact(&RecordBatch::try_new_with_options(Arc::clone(schema), arrays, &options)?)

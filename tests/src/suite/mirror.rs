@@ -10,12 +10,15 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Options in which a session of the suite differs from DataFusion's defaults.
+/// Options in which a session of the suite differs from DataFusion's defaults, and one in which a `dpark::Context` does
+/// and the suite expects the default: whether there is an `information_schema`.
 pub fn options(from: &SessionContext) -> Vec<(String, String)> {
+    const INFORMATION_SCHEMA: &str = "datafusion.catalog.information_schema";
     let defaults: HashMap<String, Option<String>> =
         SessionConfig::new().options().entries().into_iter().map(|entry| (entry.key, entry.value)).collect();
     let entries = from.copied_config().options().entries();
-    let changed = entries.into_iter().filter(|entry| defaults.get(&entry.key) != Some(&entry.value));
+    let wanted = |key: &str, value: &Option<String>| key == INFORMATION_SCHEMA || defaults.get(key) != Some(value);
+    let changed = entries.into_iter().filter(|entry| wanted(&entry.key, &entry.value));
     changed.filter_map(|entry| Some((entry.key, entry.value?))).collect()
 }
 

@@ -32,6 +32,7 @@ use dpark_shuffle::{Fetcher, ShuffleServer, sweep_stale};
 use event_loop::{EventLoop, JobEvent, Message};
 use executors::Link;
 use parking_lot::Mutex;
+use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -246,7 +247,15 @@ fn on<T: Send + 'static>(
 
 /// Keeps stages that cannot leave this process in it.
 fn place(plan: &mut JobPlan, known: &Arc<TaskContext>) {
+    // Stages whose rows cannot leave the process; it must also run those that read them.
+    let mut kept: HashSet<StageId> = HashSet::new();
     for stage in &mut plan.stages {
+        if codec::rows_stay(&stage.schema()) {
+            kept.insert(stage.id);
+        }
+        if kept.contains(&stage.id) || stage.inputs.iter().any(|input| kept.contains(&input.stage)) {
+            Arc::make_mut(stage).placement = Placement::Driver;
+        }
         if stage.placement == Placement::Anywhere {
             let portable = codec::encode(&StageSinkExec::from(stage.as_ref()), known);
             if !portable.as_ref().is_ok_and(|bytes| bytes.len() <= MAX_STAGE_BYTES) {
