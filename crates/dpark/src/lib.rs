@@ -21,6 +21,7 @@
 //! | [`Context`], `conf`, `master` | the entry point and its settings |
 //! | [`sql`] | statements, also our own |
 //! | `planner`, `job_exec`, `analyze` | queries as jobs |
+//! | `damaged_footer` | the file's name in an error of planning |
 //! | `driver` | scheduling loop, workers, results |
 //! | [`rdd`] | Rust closures over typed rows |
 //! | `write` | committed output |
@@ -31,6 +32,7 @@
 mod analyze;
 mod conf;
 mod context;
+mod damaged_footer;
 mod driver;
 mod error;
 mod events;

@@ -1,6 +1,7 @@
 //! The query planner: DataFusion plans, the result becomes a job.
 
 use crate::analyze::AnalyzeExec;
+use crate::damaged_footer;
 use crate::driver::Driver;
 use crate::job_exec::JobExec;
 use async_trait::async_trait;
@@ -42,6 +43,16 @@ impl fmt::Debug for JobPlanner {
 #[async_trait]
 impl QueryPlanner for JobPlanner {
     async fn create_physical_plan(&self, plan: &LogicalPlan, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
+        match self.plan(plan, session).await {
+            // Planning reads the statistics of files.
+            Err(error) => Err(damaged_footer::named_in(error, session, plan).await),
+            planned => planned,
+        }
+    }
+}
+
+impl JobPlanner {
+    async fn plan(&self, plan: &LogicalPlan, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
         let planner = physical_planner();
         match plan {
             LogicalPlan::Explain(_) => planner.create_physical_plan(plan, session).await,

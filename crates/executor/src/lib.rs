@@ -15,8 +15,10 @@
 //! | [`memory`] | one bounded pool for operators and kept outputs |
 //! | [`objects`] | object stores by URL |
 //! | [`error`] | DataFusion's errors to typed task errors and back |
+//! | [`damaged_file`] | which file a failed scan was reading |
 //! | [`protocol`], [`worker`] | the talk between driver and workers, and a worker's life |
 
+pub mod damaged_file;
 pub mod error;
 pub mod executor;
 pub mod inputs;

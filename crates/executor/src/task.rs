@@ -1,5 +1,6 @@
 //! One task: run partition `p` of a fragment and write its rows into the store, bucket by bucket.
 
+use crate::damaged_file;
 use crate::error::{store_error, task_error};
 use crate::scatter::Scatter;
 use datafusion::common::Result;
@@ -48,12 +49,18 @@ pub async fn run(
     context: Arc<TaskContext>,
 ) -> TaskReport {
     let started = Instant::now();
-    let mut done = write_output(stage, task, store, context).await.map_err(|error| match task_error(&error) {
-        // An insert that failed half-way must not simply run again.
-        failed if stage.side_effects && failed.is_retryable() => {
-            TaskError::User { kind: UserErrorKind::Execution, message: failed.to_string() }
+    let mut done = write_output(stage, task, store, context).await.map_err(|error| {
+        let mut failed = task_error(&error);
+        if let TaskError::User { message, .. } | TaskError::Io(message) = &mut failed {
+            message.push_str(&damaged_file::place(&error, &stage.input));
         }
-        failed => failed,
+        match failed {
+            // An insert that failed half-way must not simply run again.
+            failed if stage.side_effects && failed.is_retryable() => {
+                TaskError::User { kind: UserErrorKind::Execution, message: failed.to_string() }
+            }
+            failed => failed,
+        }
     })?;
     done.metrics = scan_metrics(&stage.input, task.partition as usize);
     done.metrics.elapsed = started.elapsed();

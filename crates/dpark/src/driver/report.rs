@@ -30,11 +30,11 @@ impl StageReport {
         self.times.iter().sum()
     }
 
-    /// The longest task's time over the median task's.
+    /// The longest task's time over the median task's (of two tasks, the shorter one's).
     pub(crate) fn skew(&self) -> Option<f64> {
         let mut times = self.times.clone();
         times.sort_unstable();
-        let (median, max) = (times.get(times.len() / 2)?, times.last()?);
+        let (median, max) = (times.get(times.len().checked_sub(1)? / 2)?, times.last()?);
         (!median.is_zero()).then(|| max.as_secs_f64() / median.as_secs_f64())
     }
 }
@@ -45,4 +45,23 @@ pub(crate) struct JobReport {
     pub(crate) stages: Vec<(StageId, StageReport)>,
     pub(crate) recomputed: Vec<(StageId, u32)>,
     pub(crate) elapsed: Duration,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn skew_compares_the_longest_task_with_the_usual_one() {
+        let skew = |times: &[u64]| {
+            let times = times.iter().map(|&millis| Duration::from_millis(millis)).collect();
+            StageReport { times, ..StageReport::default() }.skew()
+        };
+        assert_eq!(skew(&[]), None);
+        assert_eq!(skew(&[7]), Some(1.0));
+        assert_eq!(skew(&[40, 10]), Some(4.0));
+        assert_eq!(skew(&[10, 40, 10]), Some(4.0));
+        assert_eq!(skew(&[10, 40, 20, 10]), Some(4.0));
+        assert_eq!(skew(&[0, 0, 40]), None);
+    }
 }

@@ -22,6 +22,9 @@ use tokio::sync::{mpsc, watch};
 /// A worker that has not said hello by then is given up.
 const HELLO: Duration = Duration::from_secs(20);
 
+/// A worker whose connection has broken is given so long to end, before the connection is told as the reason.
+const PROCESS_END: Duration = Duration::from_millis(200);
+
 /// So many workers in a row that die before they say hello mean that none ever will.
 const HOPELESS: u32 = 5;
 
@@ -200,6 +203,8 @@ impl Workers {
                 Err(error) => break format!("the worker's connection broke: {error}"),
             }
         };
+        // `watch` sees the end of the process at the same moment, and how it ended says more.
+        tokio::time::sleep(PROCESS_END).await;
         if !self.stopping.load(Ordering::Acquire) {
             let _ = self.driver.send(Message::ExecutorDown { executor, reason });
         }
@@ -210,4 +215,119 @@ impl Workers {
 /// Compares without telling by its time how much was right.
 fn same_secret(a: &str, b: &str) -> bool {
     a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |diff, (x, y)| diff | (x ^ y)) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dpark_lineage::{StageId, TaskError, TaskId};
+    use std::io;
+    use tokio::io::AsyncWriteExt;
+
+    /// Takes what is logged.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().extend(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Log {
+        /// Waits for words in the log; what was logged until then.
+        async fn until(&self, words: &str) -> String {
+            for _ in 0..5000 {
+                let text = String::from_utf8_lossy(&self.0.lock()).into_owned();
+                if text.contains(words) {
+                    self.0.lock().clear();
+                    return text;
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            panic!("nobody logs {words:?}: {:?}", String::from_utf8_lossy(&self.0.lock()));
+        }
+    }
+
+    const TOKEN: &str = "a-token-that-nobody-can-guess";
+    const EXPECTED: ExecutorId = ExecutorId(7);
+
+    fn hello(token: &str, executor: ExecutorId, build: &str) -> ToDriver {
+        let (token, build) = (token.to_owned(), build.to_owned());
+        ToDriver::Hello { token, executor, build, shuffle: (Ipv4Addr::LOCALHOST, 1).into() }
+    }
+
+    async fn start() -> (Arc<Workers>, mpsc::UnboundedReceiver<Message>) {
+        let (driver, inbox) = mpsc::unbounded_channel();
+        let dir = std::env::temp_dir();
+        let token = TOKEN.to_owned();
+        let template = WorkerTemplate { token, memory: 1, store_memory: 0, compression: "lz4".into(), dir };
+        let workers = Workers::start(template, 0, driver).await.unwrap();
+        workers.expected.lock().insert(EXPECTED, 1);
+        (workers, inbox)
+    }
+
+    #[tokio::test]
+    async fn strangers_are_refused_and_logged() {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        let _logged = tracing::subscriber::set_default(subscriber);
+        let (workers, mut inbox) = start().await;
+        let build = workers.build.clone();
+        let task = TaskId { stage: StageId(1), partition: 0, attempt: 0 };
+        let strangers = [
+            (hello("a-token-that-nobody-can-quess", EXPECTED, &build), "wrong token"),
+            (hello(&TOKEN[..5], EXPECTED, &build), "wrong token"),
+            (hello("", EXPECTED, &build), "wrong token"),
+            (hello(TOKEN, EXPECTED, "0.0.0"), "runs another build (0.0.0, the driver is"),
+            (hello(TOKEN, ExecutorId(8), &build), "executor 8 is not expected"),
+            (
+                ToDriver::Report { task, report: Box::new(Err(TaskError::Cancelled)) },
+                "the first message is not a hello",
+            ),
+        ];
+        for (message, reason) in strangers {
+            let mut stream = TcpStream::connect(workers.addr).await.unwrap();
+            send(&mut stream, &message).await.unwrap();
+            let answer = receive::<ToWorker>(&mut stream).await;
+            assert!(!matches!(answer, Ok(Some(_))), "{reason}: {answer:?}");
+            let logged = log.until(reason).await;
+            assert!(logged.contains("WARN") && logged.contains("peer=127.0.0.1:"), "{logged}");
+            assert!(!logged.contains(TOKEN), "the token is a secret: {logged}");
+        }
+        // Without any token: another protocol, and an end before the first message.
+        for (bytes, reason) in
+            [(&b"GET / HTTP/1.1\r\n\r\n"[..], "is too large"), (&[], "the first message is not a hello")]
+        {
+            let mut stream = TcpStream::connect(workers.addr).await.unwrap();
+            stream.write_all(bytes).await.unwrap();
+            drop(stream);
+            log.until(reason).await;
+        }
+        assert!(inbox.try_recv().is_err(), "the driver heard of a stranger");
+        assert!(workers.expected.lock().contains_key(&EXPECTED), "the true worker may still come");
+    }
+
+    #[tokio::test]
+    async fn a_worker_with_the_token_is_let_in_once() {
+        let (workers, mut inbox) = start().await;
+        let message = hello(TOKEN, EXPECTED, &workers.build);
+        let mut stream = TcpStream::connect(workers.addr).await.unwrap();
+        send(&mut stream, &message).await.unwrap();
+        assert!(matches!(inbox.recv().await, Some(Message::ExecutorUp { executor: EXPECTED, pid: 1, .. })));
+        let mut second = TcpStream::connect(workers.addr).await.unwrap();
+        send(&mut second, &message).await.unwrap();
+        assert!(!matches!(receive::<ToWorker>(&mut second).await, Ok(Some(_))));
+        assert!(inbox.try_recv().is_err(), "the same name twice");
+        drop(stream);
+        let down = inbox.recv().await;
+        assert!(
+            matches!(&down, Some(Message::ExecutorDown { executor: EXPECTED, reason }) if reason.contains("closed"))
+        );
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::statement::Statement;
 use crate::Context;
+use crate::damaged_footer;
 use datafusion::common::TableReference;
 use datafusion::dataframe::DataFrame;
 use datafusion::error::Result;
@@ -15,7 +16,10 @@ pub async fn execute(ctx: &Context, statement: &Statement) -> Result<DataFrame> 
     match statement {
         Statement::DataFusion(statement) => {
             let plan = plan(ctx, statement).await?;
-            ctx.session().execute_logical_plan(plan).await
+            match ctx.session().execute_logical_plan(plan.clone()).await {
+                Err(error) => Err(damaged_footer::named_in(error, &ctx.session().state(), &plan).await),
+                frame => frame,
+            }
         }
         Statement::ExplainLineage(statement) => {
             let plan = plan(ctx, statement).await?;

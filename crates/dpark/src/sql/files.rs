@@ -1,5 +1,6 @@
 //! A path as a table: which files it names, what format they are in, how they are partitioned.
 
+use crate::damaged_footer;
 use datafusion::catalog::TableProvider;
 use datafusion::common::plan_err;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
@@ -38,12 +39,14 @@ pub(super) async fn open(state: &SessionState, name: &str) -> Result<Arc<dyn Tab
     let options =
         ListingOptions::new(format.reader(state, store.as_ref(), &first).await?).with_file_extension(format.suffix());
     let urls = if deep_files.is_empty() { vec![url] } else { deep_files.into_iter().map(|(_, url)| url).collect() };
-    let config = ListingTableConfig::new_with_multi_paths(urls)
+    let config = ListingTableConfig::new_with_multi_paths(urls.clone())
         .with_listing_options(options)
         .infer_partitions_from_path(state)
-        .await?
-        .infer_schema(state)
         .await?;
+    let config = match config.infer_schema(state).await {
+        Ok(config) => config,
+        Err(error) => return Err(damaged_footer::named(error, state, &urls).await),
+    };
     let cache = state.runtime_env().cache_manager.get_file_statistic_cache();
     Ok(Arc::new(ListingTable::try_new(config)?.with_cache(cache)))
 }

@@ -3,10 +3,9 @@
 //! Each trial waits for the moment it wants in the engine's own event stream, kills the worker that the moment is
 //! about, and asserts that the kill took place.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test, with a main of its own")]
-
+use crate::story::kill;
 use dpark::{Context, EngineEvent};
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Failed, Trial};
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
@@ -26,16 +25,13 @@ enum Moment {
     ResultStage,
 }
 
-fn main() {
-    dpark::init();
-    let args = Arguments::from_args();
-    let trials = vec![
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
         Trial::test("chaos::kill::map_running", || kill_at(Moment::MapRunning)),
         Trial::test("chaos::kill::map_output_there", || kill_at(Moment::MapOutputThere)),
         Trial::test("chaos::kill::result_stage", || kill_at(Moment::ResultStage)),
         Trial::test("chaos::workers_leave_nothing", workers_leave_nothing),
-    ];
-    libtest_mimic::run(&args, trials).exit();
+    ]
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -69,12 +65,6 @@ fn make_table(dir: &std::path::Path) {
         }
         ctx.stop().await;
     });
-}
-
-fn kill(pid: u32) {
-    // SAFETY: a signal to a process that this test started.
-    let sent = unsafe { libc::kill(pid as i32, libc::SIGKILL) };
-    assert_eq!(sent, 0, "the worker to kill should be alive");
 }
 
 fn kill_at(moment: Moment) -> Result<(), Failed> {

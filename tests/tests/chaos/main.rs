@@ -1,0 +1,32 @@
+//! Things break while a query runs, and the answer stays right: workers die, outputs are damaged, input files are
+//! corrupt, tasks abort their process.
+//!
+//! ```text
+//!  story.rs    a context for a trial, what happened in it, gates that hold tasks at a chosen place
+//!  kill.rs     a worker is killed at chosen moments of a query
+//!  serving.rs  a worker is killed while it sends an output to another one
+//!  abort.rs    a task takes its whole process with it, once or always
+//!  damage.rs   outputs on disk are cut, flipped and deleted before they are read
+//!  parquet.rs  a table has a corrupt file: its query fails, by the file's name, and nothing else does
+//! ```
+//!
+//! Nothing is left to timing: a trial waits for an event or holds a task at a gate, and asserts that what it wanted to
+//! happen did happen.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test, with a main of its own")]
+
+mod abort;
+mod damage;
+mod kill;
+mod parquet;
+mod serving;
+mod story;
+
+use libtest_mimic::Arguments;
+
+fn main() {
+    dpark::init();
+    let args = Arguments::from_args();
+    let rooms = [kill::trials(), serving::trials(), abort::trials(), damage::trials(), parquet::trials()];
+    libtest_mimic::run(&args, rooms.into_iter().flatten().collect()).exit();
+}

@@ -1,0 +1,127 @@
+//! What trials share: a context, what it told, gates that hold tasks, processes to kill.
+
+use dpark::{Context, EngineEvent};
+use dpark_lineage::{ExecutorId, StageId, TaskId};
+use libtest_mimic::Failed;
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::TryRecvError;
+
+/// Both kinds of masters, with their names in names of trials.
+pub(crate) const MASTERS: [(&str, &str); 2] = [("local2", "local[2]"), ("process2", "process[2]")];
+
+/// Nothing in these trials takes longer by far.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Runs `body` on a context with three partitions and its files below `dir`.
+pub(crate) fn on(
+    master: &str,
+    dir: &Path,
+    conf: &[(&str, &str)],
+    body: impl AsyncFnOnce(&Context) -> Result<(), Failed>,
+) -> Result<(), Failed> {
+    let builder = Context::builder().master(master).conf("shuffle.partitions", "3");
+    let builder = conf.iter().fold(builder, |builder, (key, value)| builder.conf(*key, *value));
+    let ctx = builder.conf("dir", dir.display().to_string()).build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let done = body(&ctx).await;
+        ctx.stop().await;
+        done
+    })
+}
+
+/// What a context told since the story was begun.
+pub(crate) struct Story {
+    events: Receiver<EngineEvent>,
+    /// Processes of the executors.
+    pub(crate) pids: HashMap<ExecutorId, u32>,
+    /// Executors that were lost, and why.
+    pub(crate) removed: Vec<(ExecutorId, String)>,
+    /// The stages of the last job.
+    pub(crate) stages: Vec<StageId>,
+    /// Every launch.
+    pub(crate) started: Vec<(TaskId, ExecutorId)>,
+    /// Every output.
+    pub(crate) finished: Vec<(TaskId, ExecutorId)>,
+    /// Every failure, in words.
+    pub(crate) failed: Vec<(TaskId, ExecutorId, String)>,
+    /// Of each job that is over: its error, and what ran again because its output was lost.
+    pub(crate) ended: Vec<(Option<String>, Vec<(StageId, u32)>)>,
+}
+
+impl Story {
+    /// Begins to listen.
+    pub(crate) fn of(ctx: &Context) -> Story {
+        Story {
+            events: ctx.events(),
+            pids: HashMap::new(),
+            removed: vec![],
+            stages: vec![],
+            started: vec![],
+            finished: vec![],
+            failed: vec![],
+            ended: vec![],
+        }
+    }
+
+    /// Takes in what was told so far. When a query has returned, that includes the end of its job.
+    pub(crate) fn catch_up(&mut self) -> &Self {
+        loop {
+            match self.events.try_recv() {
+                Ok(event) => self.take(event),
+                Err(TryRecvError::Empty) => return self,
+                Err(error) => panic!("the story has a gap: {error}"),
+            }
+        }
+    }
+
+    /// Waits until something is the case.
+    pub(crate) async fn until(&mut self, what: &str, mut is_so: impl FnMut(&Self) -> bool) {
+        self.catch_up();
+        while !is_so(self) {
+            let event = tokio::time::timeout(PATIENCE, self.events.recv()).await;
+            self.take(event.unwrap_or_else(|_| panic!("still waiting for: {what}")).unwrap());
+        }
+    }
+
+    fn take(&mut self, event: EngineEvent) {
+        match event {
+            EngineEvent::ExecutorAdded { executor, pid } => drop(self.pids.insert(executor, pid)),
+            EngineEvent::ExecutorRemoved { executor, reason } => self.removed.push((executor, reason)),
+            EngineEvent::JobStarted { stages, .. } => self.stages = stages,
+            EngineEvent::TaskStarted { task, executor } => self.started.push((task, executor)),
+            EngineEvent::TaskFinished { task, executor, .. } => self.finished.push((task, executor)),
+            EngineEvent::TaskFailed { task, executor, error } => self.failed.push((task, executor, error)),
+            EngineEvent::JobEnded { error, recomputed, .. } => self.ended.push((error, recomputed)),
+        }
+    }
+}
+
+/// Holds the calling task until the file is there.
+pub(crate) fn wait_for(gate: &Path) {
+    wait_until(&format!("{} should open", gate.display()), || gate.exists());
+}
+
+/// Lets tasks through that [`wait_for`] the file.
+pub(crate) fn open(gate: &Path) {
+    std::fs::File::create(gate).unwrap();
+}
+
+/// Blocks the thread until something is so.
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < PATIENCE, "{what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Kills a process of the trial without any warning to it.
+pub(crate) fn kill(pid: u32) {
+    // SAFETY: a signal to a process that this test started.
+    let sent = unsafe { libc::kill(pid as i32, libc::SIGKILL) };
+    assert_eq!(sent, 0, "the worker to kill should be alive");
+}
