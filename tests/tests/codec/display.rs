@@ -94,7 +94,7 @@ async fn check(session: &SessionContext, texts: Vec<(usize, String)>) -> Result<
 
 /// The bytes of a stage that is the same when they are decoded.
 fn survives(session: &SessionContext, stage: &StageSinkExec) -> Result<usize> {
-    let bytes = codec::encode(stage)?;
+    let bytes = codec::encode(stage, &session.task_ctx())?;
     let decoded = codec::decode(&bytes, &session.task_ctx())?;
     let before: Arc<dyn ExecutionPlan> = Arc::new(stage.clone());
     let before = before
@@ -116,7 +116,7 @@ fn survives(session: &SessionContext, stage: &StageSinkExec) -> Result<usize> {
         return Err(format!("{} bytes would be kept in the driver", bytes.len()).into());
     }
     // What is decoded is complete: a second journey gives the same again.
-    let again = codec::decode(&codec::encode(&decoded)?, &session.task_ctx())?;
+    let again = codec::decode(&codec::encode(&decoded, &session.task_ctx())?, &session.task_ctx())?;
     same(&describe(&after), &describe(&(Arc::new(again) as _)))?;
     Ok(bytes.len())
 }
