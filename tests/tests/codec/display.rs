@@ -108,8 +108,11 @@ fn survives(session: &SessionContext, stage: &StageSinkExec) -> Result<usize> {
     if (stage.output.buckets(), stage.side_effects) != (decoded.output.buckets(), decoded.side_effects) {
         return Err("the sink differs".into());
     }
-    let ids = |stage: &StageSinkExec| stage.summaries.iter().map(|summary| summary.filter).collect::<Vec<_>>();
-    if ids(stage) != ids(&decoded) {
+    let keys = |stage: &StageSinkExec| {
+        let of = stage.summaries.iter().map(|summary| summary.keys.iter().map(|key| key.to_string()).collect());
+        of.collect::<Vec<Vec<String>>>()
+    };
+    if keys(stage) != keys(&decoded) {
         return Err("the summaries differ".into());
     }
     if bytes.len() > MAX_STAGE_BYTES {
