@@ -49,10 +49,12 @@ impl AnalyzeExec {
         schema: SchemaRef,
         verbose: bool,
     ) -> Result<RecordBatch> {
-        let plan = lower_for(&driver, input, &config, false)?;
-        let (target, stages) = (plan.target, plan.stages.clone());
         let (send, report) = oneshot::channel();
-        let mut rows = driver.run(plan, config, Some(send));
+        let (target, stages, mut rows) = {
+            let _order = driver.submitting();
+            let plan = lower_for(&driver, input, &config, false)?;
+            (plan.target, plan.stages.clone(), driver.run(plan, config, Some(send)))
+        };
         let mut count = 0;
         while let Some(batch) = rows.try_next().await? {
             count += batch.num_rows();

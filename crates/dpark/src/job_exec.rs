@@ -5,13 +5,12 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, Statistics, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_plan::execution_plan::reset_plan_states;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties, StatisticsArgs,
     StatisticsContext,
 };
 use datafusion::prelude::SessionConfig;
-use dpark_plan::{JobPlan, lower};
+use dpark_plan::{JobPlan, lower, runtime_filter};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,8 +42,9 @@ impl JobExec {
         let mut plan = Arc::clone(&self.plan);
         if self.executed.swap(true, Ordering::AcqRel) {
             // Operators keep state; a second run needs them as new.
-            plan = reset_plan_states(plan)?;
+            plan = runtime_filter::reset(plan, &[])?;
         }
+        let _order = self.driver.submitting();
         let job = lower_for(&self.driver, plan, &self.config, false)?;
         Ok(self.driver.run(job, self.config.clone(), report))
     }

@@ -187,8 +187,12 @@ async fn write(
 ) -> Result<RecordBatch> {
     let attempt = Attempt::begin(&dir)?;
     let writer = ParquetWriteExec::new(input, dir.join(TEMPORARY), options);
-    let job = lower_for(&driver, Arc::new(writer), &config, false)?;
-    let manifests: Vec<RecordBatch> = driver.run(job, config, None).try_collect().await?;
+    let manifests = {
+        let _order = driver.submitting();
+        let job = lower_for(&driver, Arc::new(writer), &config, false)?;
+        driver.run(job, config, None)
+    };
+    let manifests: Vec<RecordBatch> = manifests.try_collect().await?;
     let (mut files, mut count) = (vec![], 0);
     for manifest in &manifests {
         files.extend(manifest.column(0).as_string::<i32>().iter().flatten().map(str::to_owned));

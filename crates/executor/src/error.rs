@@ -29,6 +29,7 @@ pub fn task_error(error: &DataFusionError) -> TaskError {
         DataFusionError::IoError(io) if io.kind() != std::io::ErrorKind::NotFound => {
             return TaskError::Io(message);
         }
+        DataFusionError::ObjectStore(store) if is_passing(store) => return TaskError::Io(message),
         DataFusionError::ExecutionJoin(join) if join.is_panic() => return TaskError::Bug(message),
         DataFusionError::ParquetError(_) | DataFusionError::ObjectStore(_) => UserErrorKind::Data,
         DataFusionError::ArrowError(..) => UserErrorKind::Compute,
@@ -38,6 +39,12 @@ pub fn task_error(error: &DataFusionError) -> TaskError {
         _ => UserErrorKind::Execution,
     };
     TaskError::User { kind, message }
+}
+
+/// Whether a store may answer otherwise the next time.
+fn is_passing(error: &object_store::Error) -> bool {
+    use object_store::Error::{Generic, JoinError};
+    matches!(error, Generic { .. } | JoinError { .. })
 }
 
 /// A store's refusal as an error that [`task_error`] finds again.

@@ -13,7 +13,6 @@ use datafusion::execution::cache::cache_manager::CacheManagerConfig;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, TaskContext};
-use datafusion::physical_plan::execution_plan::reset_plan_states;
 use datafusion::prelude::SessionConfig;
 use dpark_lineage::{ExecutorId, StageId, TaskError, TaskId};
 use dpark_plan::{ShuffleInputs, StageSinkExec, codec, session};
@@ -201,7 +200,7 @@ impl Executor {
             return Ok(Arc::clone(shared));
         }
         let made = Arc::new(match &stage.recipe {
-            Recipe::Plan(sink) => StageSinkExec { input: reset_plan_states(Arc::clone(&sink.input))?, ..sink.clone() },
+            Recipe::Plan(sink) => sink.fresh()?,
             Recipe::Bytes(bytes) => codec::decode(bytes, &self.context(None, stage.config.clone()))?,
         });
         if !fresh {

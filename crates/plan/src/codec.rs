@@ -267,7 +267,13 @@ impl PhysicalExtensionCodec for DparkCodec {
                     let keys = keys.iter().map(|key| exprs.decode(key, &schema, context)).collect::<Result<_>>()?;
                     Ok(FilterSource { keys })
                 });
-                Arc::new(StageSinkExec { input, output, summaries: summaries.collect::<Result<_>>()?, side_effects })
+                Arc::new(StageSinkExec {
+                    input,
+                    output,
+                    summaries: summaries.collect::<Result<_>>()?,
+                    side_effects,
+                    set_by_driver: vec![],
+                })
             }
             Node::CompressedScan { compression } => CompressedScanExec::unwrap(&input()?, &compression)?,
             Node::ParquetWrite { dir, options } => Arc::new(ParquetWriteExec::new(input()?, dir, options)),

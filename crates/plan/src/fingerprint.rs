@@ -5,8 +5,9 @@
 //!
 //! A fingerprint is a BLAKE3 digest of
 //! - the encoded fragment and sink, in which a read of another stage is replaced by that stage's fingerprint, and the
-//!   numbers of dynamic filters by their order. Scans are encoded with path, size and modification time of each file, so
-//!   a file that was written again gives another fingerprint;
+//!   numbers of dynamic filters by their order. Scans are encoded with path, size, modification time and the store's tag
+//!   of each file (locally the tag holds the inode), so a file that was written again gives another fingerprint. What is
+//!   changed in place under the same size and time is not seen;
 //! - the runtime filters set in the fragment: whose keys, of which stage;
 //! - the session's options, as they change what an expression means.
 //!
@@ -14,21 +15,24 @@
 //! stage with that fingerprint, and whoever reads it would drop the others anyway. If such a stage runs in the same job,
 //! computing the rows a second time to have fewer of them is no gain.
 //!
-//! There is none for a stage that must stay in the driver (its tables can change unseen), changes the world, or calls
-//! a volatile function such as `random()`, nor for one that reads such a stage.
+//! There is none for a stage that has no encoding, changes the world, reads a large table in memory, or calls a volatile
+//! function such as `random()`, nor for one that reads such a stage. A use of a closure is equal only to itself.
 
 use crate::codec::{self, DparkCodec};
 use crate::map_batches::MapBatchesExec;
 use crate::runtime_filter::RuntimeFilter;
 use crate::shuffle_read::ShuffleReadExec;
 use crate::sink::StageSinkExec;
-use crate::stage::{JobPlan, StagePlan};
+use crate::stage::{JobPlan, Output, StagePlan};
 use arrow::datatypes::Schema;
 use datafusion::common::{Result, internal_err, not_impl_err};
+use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::datasource::physical_plan::FileScanConfig;
+use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::{AggregateUDF, HigherOrderUDF, Operator, ScalarUDF, Volatility, WindowUDF};
-use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{BinaryExpr, lit};
+use datafusion::physical_expr::{Partitioning, PhysicalExpr};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion_proto::bytes::physical_plan_to_bytes_with_proto_converter;
 use datafusion_proto::physical_plan::to_proto::serialize_physical_expr_with_converter;
@@ -42,6 +46,9 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+
+/// Tables in memory are compared by their bytes; larger ones, not at all.
+const MAX_MEMORY_TABLE: usize = 1 << 20;
 
 /// What a stage computes; see the module.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -128,11 +135,42 @@ fn of_stage(
         reads.insert(input.stage, of_input(input.stage)?);
     }
     let codec = Identity { reads, codec: DparkCodec::new(known) };
+    let mut bytes = source_bytes(&stage.plan)?;
+    if let Output::Exchange(Partitioning::Hash(keys, _)) = &stage.output {
+        // Also refuses volatile functions among them.
+        keys.iter().try_for_each(|key| converter.physical_expr_to_proto(key, &codec).map(drop))?;
+    }
     let sink: Arc<dyn ExecutionPlan> = Arc::new(StageSinkExec::from(stage));
-    let mut bytes = physical_plan_to_bytes_with_proto_converter(codec::portable(sink)?, &codec, converter)?.to_vec();
+    bytes.extend(physical_plan_to_bytes_with_proto_converter(codec::portable(sink)?, &codec, converter)?);
     for filter in stage.filters.iter().filter(|filter| !converter.open.contains(&filter.id)) {
         bytes.extend_from_slice(&of_input(filter.source)?.0);
         bytes.extend(filter_bytes(filter, converter, &codec)?);
+    }
+    Ok(bytes)
+}
+
+/// What tells a version of the sources and is not in their encoding: the tags that stores give to files. An error if a
+/// table lives in memory and is too large to be compared each time.
+fn source_bytes(plan: &Arc<dyn ExecutionPlan>) -> Result<Vec<u8>> {
+    let mut bytes = vec![];
+    if let Some(scan) = plan.downcast_ref::<DataSourceExec>() {
+        if let Some(files) = scan.data_source().downcast_ref::<FileScanConfig>() {
+            for file in files.file_groups.iter().flat_map(|group| group.iter()) {
+                for tag in [&file.object_meta.e_tag, &file.object_meta.version] {
+                    let tag = tag.as_deref().unwrap_or_default();
+                    bytes.extend_from_slice(&(tag.len() as u64).to_le_bytes());
+                    bytes.extend_from_slice(tag.as_bytes());
+                }
+            }
+        } else if let Some(memory) = scan.data_source().downcast_ref::<MemorySourceConfig>() {
+            let batches = memory.partitions().iter().flatten();
+            if batches.map(|batch| batch.get_array_memory_size()).sum::<usize>() > MAX_MEMORY_TABLE {
+                return not_impl_err!("it reads a large table in memory");
+            }
+        }
+    }
+    for child in plan.children() {
+        bytes.extend(source_bytes(child)?);
     }
     Ok(bytes)
 }

@@ -47,9 +47,15 @@ pub(crate) fn decode_scalar(known: &TaskContext, name: &str) -> Result<Arc<Scala
 /// Whether an aggregate function may be written as its name.
 pub(crate) fn check_aggregate(known: &TaskContext, function: &AggregateUDF) -> Result<()> {
     match known.udaf(function.name()) {
-        Ok(theirs) if theirs.as_ref() == function => Ok(()),
+        Ok(theirs) if theirs.as_ref() == function || is_tuned(&theirs, function) => Ok(()),
         _ => unknown(function.name()),
     }
+}
+
+/// Whether the planner only told the function that its input comes in order, which the decoder's planner tells it again.
+fn is_tuned(registered: &AggregateUDF, function: &AggregateUDF) -> bool {
+    let plain = function.clone().with_beneficial_ordering(false);
+    plain.is_ok_and(|plain| plain.is_some_and(|plain| plain == *registered))
 }
 
 /// Whether a window function may be written as its name.
@@ -104,6 +110,7 @@ mod tests {
             output: Output::Forward,
             summaries: vec![],
             side_effects: false,
+            set_by_driver: vec![],
         };
         let known = session::state_builder(session.copied_config()).build().task_ctx();
         let decoded = codec::encode(&stage, &known).and_then(|bytes| codec::decode(&bytes, &known));

@@ -8,6 +8,8 @@
 //!   literal, operators that protobuf has no name for.
 //! - The one empty set of `GROUP BY GROUPING SETS (())`.
 //! - That no column of a series is wanted.
+//! - Limits of 2^32 rows and more.
+//! - What a program attached to a scan: adapters of its schema, extensions of its files.
 //! - JSON files that hold an array, Arrow files in the stream format, a terminator of CSV lines.
 
 use arrow::datatypes::Schema;
@@ -22,6 +24,7 @@ use datafusion::physical_expr::window::{PlainAggregateWindowExpr, SlidingAggrega
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::AggregateExec;
+use datafusion::physical_plan::limit::GlobalLimitExec;
 use datafusion::physical_plan::memory::LazyMemoryExec;
 use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
 use datafusion_proto::protobuf;
@@ -36,6 +39,10 @@ pub(crate) fn check(node: &dyn ExecutionPlan) -> Result<()> {
             false => not_impl_err!("the expression {expr} has no complete encoding"),
         })
     })?;
+    let skips = node.downcast_ref::<GlobalLimitExec>().map(GlobalLimitExec::skip);
+    if node.fetch().into_iter().chain(skips).any(|rows| u32::try_from(rows).is_err()) {
+        return not_impl_err!("a limit of 2^32 rows and more has no encoding");
+    }
     if let Some(what) = lost(node) {
         return not_impl_err!("{what} has no complete encoding");
     }
@@ -63,6 +70,10 @@ fn lost(node: &dyn ExecutionPlan) -> Option<String> {
 
 fn lossy_files(config: &FileScanConfig) -> bool {
     let source = config.file_source();
+    let mut files = config.file_groups.iter().flat_map(|group| group.iter());
+    if config.expr_adapter_factory.is_some() || files.any(|file| !file.extensions.is_empty()) {
+        return true;
+    }
     if let Some(csv) = source.downcast_ref::<CsvSource>() {
         return csv.terminator().is_some();
     }

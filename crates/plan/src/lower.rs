@@ -10,7 +10,7 @@
 //!
 //! A recursive query stays whole: its iterations talk through memory, so it runs in one task, uncut.
 
-use crate::cache::CacheExec;
+use crate::cache::{CacheExec, CachedDataset};
 use crate::gather::GatherExec;
 use crate::runtime_filter::{self, RuntimeFilter};
 use crate::scalar::{ScalarInputExec, ScalarScope};
@@ -29,7 +29,6 @@ use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMerge
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, replace_children_if_necessary};
 use dpark_lineage::{Dependency, DependencyKind, Placement, StageId};
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Hands out stage ids, unique in an application.
@@ -48,13 +47,14 @@ impl<F: Fn() -> StageId> StageIds for F {
 ///
 /// With `dry_run`, cached data sets are shown but not claimed, so that the result can be looked at and dropped.
 pub fn lower(plan: Arc<dyn ExecutionPlan>, ids: &dyn StageIds, dry_run: bool) -> Result<JobPlan> {
-    let mut lowering = Lowering { ids, dry_run, stages: vec![], joins: vec![], pins: vec![] };
+    let mut lowering = Lowering { ids, dry_run, stages: vec![], joins: vec![], pins: vec![], claimed: vec![] };
     let schema = plan.schema();
-    let fragment = lowering.node(plan, &None)?;
-    let partitions = fragment.output_partitioning().partition_count();
-    let (target, scope) = (ids.next(), None);
-    // The scope of the root, if it has scalar subqueries, was applied inside `node`.
-    lowering.push_stage(target, fragment, Output::Forward, &scope)?;
+    let root = lowering.root(plan);
+    if root.is_err() {
+        // No job will make them.
+        lowering.claimed.iter().for_each(|dataset| drop(dataset.unclaim()));
+    }
+    let (target, partitions) = root?;
     let mut stages = lowering.stages;
     runtime_filter::attach(&mut stages, lowering.joins);
     Ok(JobPlan {
@@ -64,7 +64,6 @@ pub fn lower(plan: Arc<dyn ExecutionPlan>, ids: &dyn StageIds, dry_run: bool) ->
         schema,
         pins: lowering.pins,
         fingerprints: Default::default(),
-        same: HashMap::new(),
     })
 }
 
@@ -74,12 +73,23 @@ struct Lowering<'a> {
     stages: Vec<StagePlan>,
     joins: Vec<RuntimeFilter>,
     pins: Vec<StageId>,
+    claimed: Vec<Arc<CachedDataset>>,
 }
 
 type Plan = Arc<dyn ExecutionPlan>;
 type Scope = Option<Arc<ScalarScope>>;
 
 impl Lowering<'_> {
+    /// Lowers everything; the target and its partitions.
+    fn root(&mut self, plan: Plan) -> Result<(StageId, usize)> {
+        let fragment = self.node(plan, &None)?;
+        let partitions = fragment.output_partitioning().partition_count();
+        let target = self.ids.next();
+        // The scope of the root, if it has scalar subqueries, was applied inside `node`.
+        self.push_stage(target, fragment, Output::Forward, &None)?;
+        Ok((target, partitions))
+    }
+
     /// Lowers the subtree at `plan`, cutting off stages below it, and returns what remains for the enclosing fragment.
     fn node(&mut self, plan: Plan, scope: &Scope) -> Result<Plan> {
         if let Some(repartition) = plan.downcast_ref::<RepartitionExec>() {
@@ -189,6 +199,7 @@ impl Lowering<'_> {
         if !self.dry_run {
             claimed.set(read.clone());
             self.pins.push(stage);
+            self.claimed.push(Arc::clone(dataset));
         }
         Ok(Arc::new(read))
     }

@@ -16,6 +16,9 @@ pub fn config(partitions: usize) -> SessionConfig {
     options.execution.enable_file_stream_work_stealing = false;
     // A cut that only moves rows about.
     options.optimizer.enable_round_robin_repartition = false;
+    // Their bound stays in the operator whatever is reset, so a second attempt in the same process would start with the
+    // first one's.
+    options.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
     // Rows that a runtime filter or a WHERE clause rejects are not decoded.
     options.execution.parquet.pushdown_filters = true;
     options.execution.parquet.reorder_filters = true;

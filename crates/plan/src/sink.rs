@@ -24,6 +24,16 @@ pub struct StageSinkExec {
     pub summaries: Vec<FilterSource>,
     /// See [`StagePlan::side_effects`].
     pub side_effects: bool,
+    /// Dynamic filters that the driver sets; only for runs in its process.
+    pub set_by_driver: Vec<u64>,
+}
+
+impl StageSinkExec {
+    /// The same stage with fresh operator state.
+    pub fn fresh(&self) -> Result<Self> {
+        let input = crate::runtime_filter::reset(Arc::clone(&self.input), &self.set_by_driver)?;
+        Ok(Self { input, ..self.clone() })
+    }
 }
 
 impl From<&StagePlan> for StageSinkExec {
@@ -33,6 +43,7 @@ impl From<&StagePlan> for StageSinkExec {
             output: stage.output.clone(),
             summaries: stage.summaries.clone(),
             side_effects: stage.side_effects,
+            set_by_driver: stage.filter_ids(),
         }
     }
 }

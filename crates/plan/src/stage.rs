@@ -8,7 +8,6 @@ use datafusion::execution::TaskContext;
 use datafusion::physical_expr::Partitioning;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::ExecutionPlanProperties;
-use datafusion::physical_plan::execution_plan::reset_plan_states;
 use dpark_lineage::{Dependency, DependencyKind, JobId, JobSpec, Placement, StageId, StageSpec};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -137,9 +136,9 @@ impl StagePlan {
         }
     }
 
-    /// The same fragment with fresh operator state, for another run in the same process.
-    pub fn fresh_plan(&self) -> Result<Arc<dyn ExecutionPlan>> {
-        reset_plan_states(Arc::clone(&self.plan))
+    /// The ids of the dynamic filters that the driver sets.
+    pub fn filter_ids(&self) -> Vec<u64> {
+        self.filters.iter().map(|filter| filter.id).collect()
     }
 }
 
@@ -158,8 +157,6 @@ pub struct JobPlan {
     pub pins: Vec<StageId>,
     /// What the stages compute, as far as that can be compared; see [`crate::fingerprint`].
     pub fingerprints: Fingerprints,
-    /// Stages of this plan that were left out because another computes the same.
-    pub same: HashMap<StageId, StageId>,
 }
 
 impl JobPlan {
@@ -186,9 +183,7 @@ impl JobPlan {
                 same.insert(stage, *kept);
             }
         }
-        let mut unified = self.substitute(&same);
-        unified.same = same;
-        unified
+        self.substitute(&same)
     }
 
     /// Whether another job's stage may take the place of this one: it is neither the result nor a kept data set, which

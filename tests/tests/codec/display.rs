@@ -181,7 +181,7 @@ fn set_filters(plan: &JobPlan) -> Result<usize> {
     for stage in &plan.stages {
         for filter in &stage.filters {
             let source = plan.stages.iter().find(|stage| stage.id == filter.source).ok_or("a filter has no source")?;
-            let keys = source.summaries.iter().find(|summary| summary.filter == filter.id);
+            let keys = source.summaries.get(filter.slot);
             let keys = keys.ok_or("a filter's source makes no summary")?.keys.clone();
             let mut collector = KeyCollector::new(keys, &source.schema())?;
             collector.push(&one_row(&source.schema())?)?;

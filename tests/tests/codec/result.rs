@@ -18,6 +18,7 @@ async fn all() -> Result<()> {
     let tested = Context::builder()
         .master("process[2]")
         .conf("shuffle.partitions", PARTITIONS.to_string())
+        .conf("shuffle.keep", "0")
         .conf("datafusion.optimizer.repartition_file_min_size", "1")
         .build()?;
     for table in tpch_tables()? {
@@ -27,7 +28,7 @@ async fn all() -> Result<()> {
     let mut failures = vec![];
     for number in 1..=22 {
         let text = tpch::query(number, SCALE)?;
-        let stages = job(&planning, &text).await?.stages.len();
+        let stages = job(&planning, &text).await?.unified(&[], &planning.task_ctx()).stages.len();
         let expected = plain::answer(oracle.sql(&text).await?).await?;
         if let Err(error) = one(&tested, &text, stages, &expected).await {
             failures.push(format!("q{number:02}: {error}"));

@@ -240,8 +240,11 @@ impl EventLoop {
                 Event::TaskFinished { executor, task, output: done.output }
             }
             Err(error) => {
-                if let TaskError::FetchFailed(failed) = &error {
-                    self.places.remove(&failed.stage);
+                match &error {
+                    TaskError::FetchFailed(failed) => drop(self.places.remove(&failed.stage)),
+                    // What is kept without need makes room before the next attempt.
+                    TaskError::Oom(_) => self.unpin(Reuse::clear),
+                    _ => {}
                 }
                 if error != TaskError::Cancelled {
                     tracing::info!(%task, %executor, %error, "task failed");
@@ -347,12 +350,12 @@ impl EventLoop {
             return Some(places.clone());
         }
         let outputs = self.scheduler.outputs(stage)?;
-        let locations = outputs.iter().enumerate().filter_map(|(map, output)| {
+        let locations = outputs.iter().enumerate().map(|(map, output)| {
             let output = output.as_ref()?;
             let addr = self.links.get(&output.executor)?.shuffle_addr(self.own_shuffle);
             Some(MapLocation { map: map as u32, attempt: output.attempt, executor: output.executor, addr })
         });
-        let places = Places { version: self.next_version, locations: Arc::new(locations.collect()) };
+        let places = Places { version: self.next_version, locations: Arc::new(locations.collect::<Option<_>>()?) };
         self.next_version += 1;
         self.places.insert(stage, places.clone());
         Some(places)
@@ -380,12 +383,36 @@ impl EventLoop {
 
     /// Keeps or frees the exchanges of a job that is over.
     fn let_go(&mut self, job: JobId) {
-        let scheduler = &self.scheduler;
+        let (scheduler, stages) = (&self.scheduler, &self.stages);
         let size = |stage| {
             let outputs = scheduler.outputs(stage)?;
-            outputs.iter().map(|output| Some(output.as_ref()?.output.bytes())).sum::<Option<u64>>()
+            let rows = outputs.iter().map(|output| Some(output.as_ref()?.output.bytes())).sum::<Option<u64>>()?;
+            let known = stages.get(&stage)?;
+            let summaries = known.summaries.values().flatten().map(|summary| summary.bytes() as u64).sum::<u64>();
+            Some(rows + summaries + known.parts.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
         };
-        for stage in self.reuse.leave(job, size) {
+        let left = self.reuse.leave(job, size);
+        for stage in left.dropped {
+            self.schedule(Event::StageUnpinned { stage });
+        }
+        for stage in left.idle {
+            self.rest(stage);
+        }
+    }
+
+    /// Lets a stage go that is only kept: operators that have run hold on to what they built, and to its memory.
+    fn rest(&mut self, id: StageId) {
+        self.links.values_mut().for_each(|link| link.forget_stage(id));
+        if let Some(stage) = self.stages.get_mut(&id)
+            && let Ok(fresh) = stage.parts.sink.fresh()
+        {
+            stage.plan = Arc::new(StagePlan { plan: Arc::clone(&fresh.input), ..StagePlan::clone(&stage.plan) });
+            stage.parts.sink = fresh;
+        }
+    }
+
+    fn unpin(&mut self, which: impl FnOnce(&mut Reuse) -> Vec<StageId>) {
+        for stage in which(&mut self.reuse) {
             self.schedule(Event::StageUnpinned { stage });
         }
     }

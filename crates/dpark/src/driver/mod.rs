@@ -31,7 +31,7 @@ use dpark_plan::{JobPlan, StageSinkExec, codec};
 use dpark_shuffle::{Fetcher, ShuffleServer, sweep_stale};
 use event_loop::{EventLoop, JobEvent, Message};
 use executors::Link;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -63,6 +63,8 @@ pub(crate) struct Driver {
     next_stage: AtomicU64,
     next_job: AtomicU64,
     dir: PathBuf,
+    /// See [`Driver::submitting`].
+    order: Mutex<()>,
 }
 
 impl Driver {
@@ -125,7 +127,8 @@ impl Driver {
         })??;
         let event_loop = EventLoop::new(
             conf.max_failures,
-            conf.kept_bytes,
+            // Never so much that it would crowd out the queries at hand.
+            conf.kept_bytes.min(memory as u64 / 8),
             Arc::clone(&executor),
             own_shuffle,
             inbox.clone(),
@@ -152,7 +155,14 @@ impl Driver {
             next_stage: AtomicU64::new(1),
             next_job: AtomicU64::new(1),
             dir: conf.dir.clone(),
+            order: Mutex::new(()),
         }))
+    }
+
+    /// To be held from lowering a plan to running it: the job that claims a cached data set must come to the loop before
+    /// a job that found it claimed.
+    pub(crate) fn submitting(&self) -> MutexGuard<'_, ()> {
+        self.order.lock()
     }
 
     /// The next unused stage id.

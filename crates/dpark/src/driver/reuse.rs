@@ -3,12 +3,25 @@
 //! Every stage with a [`Fingerprint`] is pinned in the scheduler as long as it stands in this table. A new job that
 //! lists a stage with a known fingerprint reads the known stage instead; it may be finished, or just be running for
 //! another job. When no live job uses a stage any more it stays, if it is complete, until more recently used ones need
-//! the room. A kept output that is lost is computed again from its lineage when somebody reads it, like any other.
+//! the room. There is a limit of their number too, as each also costs its plan and its place in many tables.
+//! A kept output that is lost is computed again from its lineage when somebody reads it, like any other.
 
 use dpark_lineage::{JobId, StageId};
 use dpark_plan::JobPlan;
 use dpark_plan::fingerprint::Fingerprint;
 use std::collections::{HashMap, HashSet};
+
+/// So many stages without a live job, however small.
+const MAX_IDLE: usize = 256;
+
+/// What became of a job's stages when it ended.
+#[derive(Default)]
+pub(crate) struct Left {
+    /// To be unpinned.
+    pub(crate) dropped: Vec<StageId>,
+    /// Kept, and from now on without a live job.
+    pub(crate) idle: Vec<StageId>,
+}
 
 /// See the module.
 pub(crate) struct Reuse {
@@ -61,16 +74,19 @@ impl Reuse {
         pins
     }
 
-    /// A job is over. `size` gives the bytes of a complete stage. Returns the stages to unpin.
-    pub(crate) fn leave(&mut self, job: JobId, size: impl Fn(StageId) -> Option<u64>) -> Vec<StageId> {
+    /// A job is over. `size` gives the bytes of a complete stage.
+    pub(crate) fn leave(&mut self, job: JobId, size: impl Fn(StageId) -> Option<u64>) -> Left {
         self.clock += 1;
-        let mut dropped = vec![];
+        let (mut dropped, mut left) = (vec![], vec![]);
         for entry in self.entries.values_mut().filter(|entry| entry.jobs.contains(&job)) {
             entry.jobs.remove(&job);
             entry.used = self.clock;
             if entry.jobs.is_empty() {
                 match size(entry.stage) {
-                    Some(bytes) => entry.bytes = bytes,
+                    Some(bytes) => {
+                        entry.bytes = bytes;
+                        left.push(entry.stage);
+                    }
                     None => dropped.push(entry.stage),
                 }
             }
@@ -78,13 +94,21 @@ impl Reuse {
         let mut idle: Vec<&Entry> = self.entries.values().filter(|entry| entry.jobs.is_empty()).collect();
         idle.sort_by_key(|entry| (std::cmp::Reverse(entry.used), entry.bytes, entry.stage));
         let mut room = self.limit;
+        let mut places = MAX_IDLE;
         for entry in idle.into_iter().filter(|entry| !dropped.contains(&entry.stage)).collect::<Vec<_>>() {
             match room.checked_sub(entry.bytes) {
-                Some(rest) => room = rest,
-                None => dropped.push(entry.stage),
+                Some(rest) if places > 0 => (room, places) = (rest, places - 1),
+                _ => dropped.push(entry.stage),
             }
         }
         self.entries.retain(|_, entry| !dropped.contains(&entry.stage));
-        dropped
+        left.retain(|stage| !dropped.contains(stage));
+        Left { dropped, idle: left }
+    }
+
+    /// Gives up everything without a live job. Returns the stages to unpin.
+    pub(crate) fn clear(&mut self) -> Vec<StageId> {
+        let idle = self.entries.extract_if(|_, entry| entry.jobs.is_empty());
+        idle.map(|(_, entry)| entry.stage).collect()
     }
 }

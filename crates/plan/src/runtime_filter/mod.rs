@@ -22,13 +22,14 @@ pub use summary::{KeyCollector, KeySummary};
 use crate::shuffle_read::ShuffleReadExec;
 use crate::stage::StagePlan;
 use arrow::datatypes::DataType;
-use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{NullEquality, Result, internal_err};
 use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{BinaryExpr, DynamicFilterPhysicalExpr, is_null, lit};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
+use datafusion::physical_plan::execution_plan::reset_plan_states;
 use datafusion::physical_plan::joins::HashJoinExec;
 use dpark_lineage::StageId;
 use std::any::Any;
@@ -143,6 +144,29 @@ fn is_summarisable(data_type: &DataType) -> bool {
         || data_type.is_temporal()
         || data_type.is_decimal()
         || matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+}
+
+/// The fragment as new, for another run in the same process.
+///
+/// Resetting operators is not enough: a `LIMIT` over a sort tells the scan below which rows can no longer matter, by a
+/// shared expression that the scan keeps. A second run would start with the first one's last bound and miss rows that
+/// the first had already given. So all such expressions are opened again but those in `set_by_driver`.
+pub fn reset(plan: Arc<dyn ExecutionPlan>, set_by_driver: &[u64]) -> Result<Arc<dyn ExecutionPlan>> {
+    open(&plan, set_by_driver)?;
+    reset_plan_states(plan)
+}
+
+fn open(plan: &Arc<dyn ExecutionPlan>, set_by_driver: &[u64]) -> Result<()> {
+    plan.apply_expressions(&mut |root| {
+        root.apply(|expr| {
+            let own = expr.expression_id().is_none_or(|id| !set_by_driver.contains(&id));
+            if own && let Some(filter) = expr.downcast_ref::<DynamicFilterPhysicalExpr>() {
+                filter.update(lit(true))?;
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })
+    })?;
+    plan.children().into_iter().try_for_each(|child| open(child, set_by_driver))
 }
 
 /// The stage whose whole output `plan` passes on unchanged, if it is nothing but a read.

@@ -39,6 +39,10 @@ impl KeySummary {
     pub fn nulls(&self) -> bool {
         self.nulls
     }
+    /// Bytes it takes in memory, about.
+    pub fn bytes(&self) -> usize {
+        self.hashes.as_ref().map_or(0, |hashes| hashes.len() * 8) + self.bounds.len() * 128
+    }
     /// Smallest and largest value of each key column.
     pub fn bounds(&self) -> &[Bounds] {
         &self.bounds
