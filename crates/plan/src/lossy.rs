@@ -15,7 +15,6 @@
 use arrow::datatypes::Schema;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Result, ScalarValue, not_impl_err};
-use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{CsvSource, FileScanConfig, JsonSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::logical_expr::Operator;
@@ -79,7 +78,8 @@ fn lossy_files(config: &FileScanConfig) -> bool {
     }
     if source.downcast_ref::<JsonSource>().is_some() {
         // The source does not say whether it reads arrays, but arrays cannot be opened in the middle.
-        let middle = PartitionedFile::new("", 1).with_range(0, 1);
+        let Some(file) = config.file_groups.iter().find_map(|group| group.files().first()) else { return false };
+        let middle = file.clone().with_range(0, 1);
         let opener = source.with_batch_size(1).create_file_opener(Arc::new(InMemory::new()), config, 0);
         return opener.and_then(|opener| opener.open(middle).map(drop)).is_err();
     }
