@@ -43,8 +43,7 @@ pub fn task_error(error: &DataFusionError) -> TaskError {
 
 /// Whether a store may answer otherwise the next time.
 fn is_passing(error: &object_store::Error) -> bool {
-    use object_store::Error::{Generic, JoinError};
-    matches!(error, Generic { .. } | JoinError { .. })
+    matches!(error, object_store::Error::Generic { .. })
 }
 
 /// A store's refusal as an error that [`task_error`] finds again.
