@@ -52,7 +52,9 @@ pub fn lower(plan: Arc<dyn ExecutionPlan>, ids: &dyn StageIds, dry_run: bool) ->
     let root = lowering.root(plan);
     if root.is_err() {
         // No job will make them.
-        lowering.claimed.iter().for_each(|dataset| drop(dataset.unclaim()));
+        for dataset in &lowering.claimed {
+            dataset.unclaim();
+        }
     }
     let (target, partitions) = root?;
     let mut stages = lowering.stages;

@@ -3,7 +3,6 @@
 use crate::fingerprint::{Fingerprint, Fingerprints, fingerprints};
 use crate::runtime_filter::{FilterSource, RuntimeFilter};
 use arrow::datatypes::SchemaRef;
-use datafusion::common::Result;
 use datafusion::execution::TaskContext;
 use datafusion::physical_expr::Partitioning;
 use datafusion::physical_plan::ExecutionPlan;
