@@ -80,11 +80,11 @@ fn numbers(master: &str) -> Result<(), Failed> {
 
 fn spilled(master: &str) -> Result<(), Failed> {
     on(master, &[("shuffle.memory", "false"), ("executor.memory", "64MB")], async |ctx, dir| {
-        make_table(ctx, dir, 30_000).await?;
+        make_table(ctx, dir, 150_000).await?;
         // Each of three sorts has 30 MB, for which it wants twice as much.
-        let wide = format!("SELECT v, lpad(v::VARCHAR, 1000, md5(v::VARCHAR)) AS wide FROM '{}/'", dir.display());
+        let wide = format!("SELECT v, lpad(v::VARCHAR, 200, md5(v::VARCHAR)) AS wide FROM '{}/'", dir.display());
         let (job, stages) = analyze(ctx, &format!("SELECT * FROM ({wide}) ORDER BY wide")).await?;
-        assert!(job.contains("output_rows=90000,"), "{job}");
+        assert!(job.contains("output_rows=450000,"), "{job}");
         let spilled: f64 = stages.iter().map(|stage| stage.bytes("spilled")).sum();
         assert!(1e6 < spilled && spilled < 1e9, "{spilled}: {stages:?}");
         let (_, stages) = analyze(ctx, &format!("SELECT count(*) FROM ({wide})")).await?;

@@ -155,7 +155,8 @@ struct Sending {
 
 enum Current {
     Memory(SchemaRef, VecDeque<RecordBatch>),
-    File(RawBlocks),
+    /// With whether some of its bytes have been sent.
+    File(RawBlocks, bool),
 }
 
 impl Sending {
@@ -219,7 +220,7 @@ impl Sending {
                 let rows = batches.iter().map(|b| b.num_rows() as u64).sum();
                 (Arc::clone(&schema), rows, Current::Memory(schema, batches))
             }
-            Source::File(blocks) => (Arc::clone(&blocks.file.schema), blocks.extent.rows, Current::File(blocks)),
+            Source::File(blocks) => (Arc::clone(&blocks.file.schema), blocks.extent.rows, Current::File(blocks, false)),
         };
         let schema_frame =
             if self.said.as_ref() == Some(&schema) { Vec::new() } else { schema_frame(&schema).map_err(encoding)? };
@@ -248,7 +249,7 @@ impl Sending {
                 }
                 self.current = Some(Current::Memory(schema, batches));
             }
-            Current::File(mut blocks) => {
+            Current::File(mut blocks, begun) => {
                 let left = blocks.extent.end - blocks.extent.start;
                 if left == 0 {
                     out.extend(frame(Kind::OutputEnd, 0, &[]));
@@ -258,15 +259,17 @@ impl Sending {
                 let at = out.len();
                 out.resize(at + n as usize, 0);
                 if let Err(bad) = blocks.file.read(&mut out[at..], blocks.extent.start) {
-                    // The answer that follows would be taken for the rest of a block: only cutting the response is
-                    // unambiguous, unless nothing of this output has been sent beyond whole frames.
-                    out.truncate(at);
+                    if !begun {
+                        out.truncate(at);
+                        return Err(bad);
+                    }
+                    // Somewhere within a block, where an answer would be taken for the rest of it. Zeros fail its
+                    // checksum, so the reader learns that the output is damaged, not that this executor is cut off.
                     tracing::warn!("cannot read a shuffle file to send: {}", bad.detail);
-                    self.ended = true;
-                    return Ok(());
+                    out[at..].fill(0);
                 }
                 blocks.extent.start += n;
-                self.current = Some(Current::File(blocks));
+                self.current = Some(Current::File(blocks, true));
             }
         }
         Ok(())

@@ -300,9 +300,9 @@ mod tests {
             assert!(logged.contains("WARN") && logged.contains("peer=127.0.0.1:"), "{logged}");
             assert!(!logged.contains(TOKEN), "the token is a secret: {logged}");
         }
-        // Without any token: another protocol, and an end before the first message.
-        for (bytes, reason) in
-            [(&b"GET / HTTP/1.1\r\n\r\n"[..], "is too large"), (&[], "the first message is not a hello")]
+        // Without any token: a frame of four gigabytes, another protocol, and an end before the first message.
+        let (huge, http) = (&[0xff; 8][..], &b"GET / HTTP/1.1\r\n\r\n"[..]);
+        for (bytes, reason) in [(huge, "is too large"), (http, "early eof"), (&[], "the first message is not a hello")]
         {
             let mut stream = TcpStream::connect(workers.addr).await.unwrap();
             stream.write_all(bytes).await.unwrap();

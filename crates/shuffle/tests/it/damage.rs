@@ -122,3 +122,28 @@ fn a_file_that_was_deleted_is_gone() {
     std::fs::remove_file(Patient::write(&store, &mixed(3))).unwrap();
     assert_eq!(local(&store, 0, 0).unwrap_err().cause, FetchCause::Gone);
 }
+
+#[tokio::test]
+async fn a_file_that_is_cut_while_a_server_has_it_open_is_corrupt() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = StoreConfig { compression: Compression::None, batch_rows: 10_000, ..config(&dir, false) };
+    let store = BlockStore::open(config).unwrap();
+    // Several chunks on the wire, so that the end is missed when some have been sent.
+    let batch = ints(0..500_000);
+    scatter(&store, task(0), std::slice::from_ref(&batch), 1, |_| 0);
+    let (addr, _server) = serve(&store).await;
+    let fetcher = Fetcher::new(None, TOKEN, FetchLimits::default());
+    let fetch = async || collect(fetcher.fetch(request(&batch.schema(), 0..1, vec![location(0, Some(addr))]))).await;
+    assert!(fetch().await.is_ok());
+    let file = std::fs::OpenOptions::new().write(true).open(store.dir().join("7-0-0.shuffle")).unwrap();
+    let len = file.metadata().unwrap().len();
+    for keep in [len - 1000, len * 3 / 4, len / 2, len / 4, 1000, 0] {
+        file.set_len(keep).unwrap();
+        let error = fetch().await.unwrap_err();
+        assert_eq!(
+            (error.cause, error.map, error.executor),
+            (FetchCause::Corrupt, 0, OWNER),
+            "{keep} of {len}: {error}"
+        );
+    }
+}
