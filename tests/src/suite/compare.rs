@@ -68,6 +68,7 @@ fn exact(expected: &Outcome, actual: &Outcome) -> Result<(), String> {
 /// - the words that only wrap another error (`External error:`, `Context`, `Arrow error:` …), wherever they stand;
 /// - differences of blank space;
 /// - the suggestion behind `Did you mean`, which is any of several equally near names;
+/// - the file of damaged data, which only DPark tells;
 /// - for exhausted memory everything behind that fact: which consumer asks first, and for how much, depends on timing.
 pub fn message(text: &str) -> String {
     const WRAPPERS: [&str; 6] = [
@@ -84,6 +85,7 @@ pub fn message(text: &str) -> String {
     }
     let bare = WRAPPERS.iter().fold(text.to_owned(), |text, wrapper| text.replace(wrapper, ""));
     let bare = bare.split(" Did you mean ").next().unwrap_or_default();
+    let bare = bare.split(" (in the file ").next().unwrap_or_default();
     bare.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
