@@ -70,6 +70,7 @@ fn exact(expected: &Outcome, actual: &Outcome) -> Result<(), String> {
 /// - the suggestion behind `Did you mean`, which is any of several equally near names;
 /// - the operator's insides behind the name of an operator that cannot run over an endless input;
 /// - the catalog of a path in `FROM` where nothing lies, for which the engine has words of its own;
+/// - the file of damaged data, which only DPark tells;
 /// - for exhausted memory everything behind that fact: which consumer asks first, and for how much, depends on timing.
 pub fn message(text: &str) -> String {
     const WRAPPERS: [&str; 6] = [
@@ -86,6 +87,7 @@ pub fn message(text: &str) -> String {
     }
     let bare = WRAPPERS.iter().fold(text.to_owned(), |text, wrapper| text.replace(wrapper, ""));
     let bare = bare.split("Did you mean ").next().unwrap_or_default().trim_end();
+    let bare = bare.split(" (in the file ").next().unwrap_or_default();
     missing_path(bare).unwrap_or_else(|| endless_input(bare).split_whitespace().collect::<Vec<_>>().join(" "))
 }
 

@@ -3,10 +3,10 @@
 //! Each trial waits for the moment it wants in the engine's own event stream, kills the worker that the moment is
 //! about, and asserts that the kill took place.
 
-use crate::story::kill;
+use crate::story::{kill, processes, wait_until};
 use dpark::{Context, EngineEvent};
 use libtest_mimic::{Failed, Trial};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// Three stages: two that shuffle, one with the result.
@@ -79,15 +79,13 @@ fn kill_at(moment: Moment) -> Result<(), Failed> {
 
         let ctx = context(&dir.path().join("chaos"));
         let mut events = ctx.events();
+        let work = dir.path().join("chaos");
         let killer = tokio::spawn(async move {
-            let (mut pids, mut target, mut killed) = (HashMap::new(), None, None);
+            let (mut target, mut killed) = (None, None);
             let mut held: HashSet<_> = HashSet::new();
             let mut recomputed = vec![];
             loop {
                 match tokio::time::timeout(Duration::from_secs(60), events.recv()).await.unwrap().unwrap() {
-                    EngineEvent::ExecutorAdded { executor, pid } => {
-                        pids.insert(executor, pid);
-                    }
                     EngineEvent::JobStarted { target: stage, .. } => target = Some(stage),
                     EngineEvent::TaskStarted { task, executor } => {
                         let last = Some(task.stage) == target;
@@ -97,14 +95,14 @@ fn kill_at(moment: Moment) -> Result<(), Failed> {
                             Moment::MapOutputThere => false,
                         };
                         if now && killed.is_none() && executor.0 != 0 {
-                            kill(pids[&executor]);
+                            kill(processes(&work)[&executor]);
                             killed = Some(executor);
                         }
                     }
                     EngineEvent::TaskFinished { task, executor, .. } if killed.is_none() => {
                         held.insert((executor, task.stage, task.partition));
                         if moment == Moment::MapOutputThere && executor.0 != 0 {
-                            kill(pids[&executor]);
+                            kill(processes(&work)[&executor]);
                             killed = Some(executor);
                         }
                     }
@@ -141,17 +139,10 @@ fn workers_leave_nothing() -> Result<(), Failed> {
     make_table(&table);
     runtime().block_on(async {
         let ctx = context(&work);
-        let mut events = ctx.events();
         rows(&ctx, &table).await;
-        let mut pids = vec![];
-        while let Ok(event) = events.try_recv() {
-            if let EngineEvent::ExecutorAdded { executor, pid } = event
-                && executor.0 != 0
-            {
-                pids.push(pid);
-            }
-        }
-        assert_eq!(pids.len(), 2);
+        wait_until("the driver and two workers should have directories", || processes(&work).len() == 3);
+        let workers = processes(&work).into_iter().filter(|(executor, _)| executor.0 != 0);
+        let pids: Vec<_> = workers.map(|(_, pid)| pid).collect();
         kill(pids[0]);
         ctx.stop().await;
         drop(ctx);

@@ -5,7 +5,7 @@
 //! fetches do not run ahead of their readers, and a bucket is larger than all socket buffers together, the other worker
 //! is in the middle of sending when it is killed.
 
-use crate::story::{Story, kill, on, open, wait_for, wait_until};
+use crate::story::{Story, kill, on, open, processes, wait_for, wait_until};
 use arrow::array::{AsArray, Int64Array, StringArray, UInt32Array};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, UInt32Type};
 use arrow::record_batch::RecordBatch;
@@ -33,7 +33,8 @@ fn kill_while_serving() -> Result<(), Failed> {
     let gates = dir.path().join("gates");
     std::fs::create_dir(&gates)?;
     let conf = [("shuffle.partitions", "2"), ("shuffle.compression", "none")];
-    on("process[2]", &dir.path().join("work"), &conf, async |ctx| {
+    let work = dir.path().join("work");
+    on("process[2]", &work, &conf, async |ctx| {
         let mut story = Story::of(ctx);
         let seeds = ctx.parallelize(0..2i64, 2)?.to_df();
         let made = node(seeds, make, &gates, heavy(), vec![])?;
@@ -55,7 +56,8 @@ fn kill_while_serving() -> Result<(), Failed> {
         })
         .await?;
         story.catch_up();
-        let executor_of = |pid| story.pids.iter().find(|(_, of)| **of == pid).map(|(executor, _)| *executor).unwrap();
+        let processes = processes(&work);
+        let executor_of = |pid| processes.iter().find(|(_, of)| **of == pid).map(|(executor, _)| *executor).unwrap();
         let (reader, killed) = (executor_of(reader), executor_of(holder));
         let held: Vec<_> = story.finished.iter().filter(|(_, executor)| *executor == killed).collect();
         let [(lost, _)] = held[..] else { panic!("each worker holds one output: {held:?}") };

@@ -36,8 +36,6 @@ pub(crate) fn on(
 /// What a context told since the story was begun.
 pub(crate) struct Story {
     events: Receiver<EngineEvent>,
-    /// Processes of the executors.
-    pub(crate) pids: HashMap<ExecutorId, u32>,
     /// Executors that were lost, and why.
     pub(crate) removed: Vec<(ExecutorId, String)>,
     /// The stages of the last job.
@@ -57,7 +55,6 @@ impl Story {
     pub(crate) fn of(ctx: &Context) -> Story {
         Story {
             events: ctx.events(),
-            pids: HashMap::new(),
             removed: vec![],
             stages: vec![],
             started: vec![],
@@ -89,7 +86,7 @@ impl Story {
 
     fn take(&mut self, event: EngineEvent) {
         match event {
-            EngineEvent::ExecutorAdded { executor, pid } => drop(self.pids.insert(executor, pid)),
+            EngineEvent::ExecutorAdded { .. } => {}
             EngineEvent::ExecutorRemoved { executor, reason } => self.removed.push((executor, reason)),
             EngineEvent::JobStarted { stages, .. } => self.stages = stages,
             EngineEvent::TaskStarted { task, executor } => self.started.push((task, executor)),
@@ -117,6 +114,17 @@ pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
         assert!(start.elapsed() < PATIENCE, "{what}");
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// The processes of the executors that have a directory below `work`, by the names of these. (A worker may be announced
+/// before a trial begins to listen.)
+pub(crate) fn processes(work: &Path) -> HashMap<ExecutorId, u32> {
+    let names = std::fs::read_dir(work).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let parse = |name: String| {
+        let mut parts = name.strip_prefix("dpark-shuffle-")?.split('-');
+        Some((ExecutorId(parts.next()?.parse().ok()?), parts.next()?.parse().ok()?))
+    };
+    names.filter_map(parse).collect()
 }
 
 /// Kills a process of the trial without any warning to it.
