@@ -197,7 +197,9 @@ fn coalescer(input: &Input, batches: usize, buckets: usize) {
     for i in 0..batches {
         let at = i % DISTINCT;
         for (bucket, rows) in input.rows[at].iter().enumerate() {
-            coalescers[bucket].push_batch_with_indices(input.batches[at].clone(), rows).unwrap();
+            coalescers[bucket]
+                .push_batch_with_indices(input.batches[at].clone(), &UInt32Array::from(rows.clone()))
+                .unwrap();
             done.extend(coalescers[bucket].next_completed_batch());
         }
     }
