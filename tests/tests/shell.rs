@@ -242,7 +242,6 @@ mod scripts {
     }
 
     #[test]
-    #[ignore = "tasks have no function registry yet: information_schema.routines is empty"]
     fn functions_are_listed() {
         assert!(csv("show functions like 'abs'").contains("\nabs,"));
     }

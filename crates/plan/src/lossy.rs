@@ -12,7 +12,7 @@
 //! - What a program attached to a scan: adapters of its schema, extensions of its files.
 //! - JSON files that hold an array, Arrow files in the stream format, a terminator of CSV lines.
 
-use arrow::datatypes::Schema;
+use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Result, ScalarValue, not_impl_err};
 use datafusion::datasource::physical_plan::{CsvSource, FileScanConfig, JsonSource};
@@ -32,8 +32,10 @@ use std::sync::Arc;
 
 /// An error if a node would lose something on its way.
 pub(crate) fn check(node: &dyn ExecutionPlan) -> Result<()> {
+    let is_plain = |schema: SchemaRef| schema.fields().iter().all(|field| field.metadata().is_empty());
+    let plain = is_plain(node.schema()) && node.children().iter().all(|child| is_plain(child.schema()));
     node.apply_expressions(&mut |root| {
-        root.apply(|expr| match keeps_all(expr) {
+        root.apply(|expr| match keeps_all(expr, plain) {
             true => Ok(TreeNodeRecursion::Continue),
             false => not_impl_err!("the expression {expr} has no complete encoding"),
         })
@@ -86,10 +88,14 @@ fn lossy_files(config: &FileScanConfig) -> bool {
     source.file_type() == "arrow_stream"
 }
 
-/// Whether an expression, its operands aside, comes back from protobuf as it is.
-fn keeps_all(expr: &Arc<dyn PhysicalExpr>) -> bool {
+/// Whether an expression, its operands aside, comes back from protobuf as it is. `plain` tells that no field around it has
+/// metadata.
+fn keeps_all(expr: &Arc<dyn PhysicalExpr>, plain: bool) -> bool {
     if let Some(cast) = expr.downcast_ref::<CastExpr>() {
-        *cast == CastExpr::new(Arc::clone(cast.expr()), cast.cast_type().clone(), None)
+        // Whether its result may be NULL is forgotten too (the branches of a union say so), and does no harm.
+        let usual = CastExpr::new(Arc::clone(cast.expr()), cast.cast_type().clone(), None);
+        let metadata = cast.target_metadata();
+        cast.cast_options() == usual.cast_options() && metadata.is_none_or(|given| plain && given.is_empty())
     } else if let Some(cast) = expr.downcast_ref::<TryCastExpr>() {
         *cast == TryCastExpr::new(Arc::clone(cast.expr()), cast.cast_type().clone())
     } else if let Some(literal) = expr.downcast_ref::<Literal>() {
