@@ -33,6 +33,9 @@ pub(crate) fn on(
     })
 }
 
+/// A job's error, if it failed, and what was computed again for it.
+type Ended = (Option<String>, Vec<(StageId, u32)>);
+
 /// What a context told since the story was begun.
 pub(crate) struct Story {
     events: Receiver<EngineEvent>,
@@ -47,7 +50,7 @@ pub(crate) struct Story {
     /// Every failure, in words.
     pub(crate) failed: Vec<(TaskId, ExecutorId, String)>,
     /// Of each job that is over: its error, and what ran again because its output was lost.
-    pub(crate) ended: Vec<(Option<String>, Vec<(StageId, u32)>)>,
+    pub(crate) ended: Vec<Ended>,
 }
 
 impl Story {
