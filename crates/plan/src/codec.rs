@@ -11,14 +11,14 @@ use crate::known_functions;
 use crate::lossy;
 use crate::map_batches::MapBatchesExec;
 use crate::runtime_filter::{Bloom, BloomProbeExpr, FilterSource};
-use crate::scalar::ScalarInputExec;
+use crate::scalar::{self, ScalarInputExec};
 use crate::shuffle_read::{ReadKind, ShuffleReadExec};
 use crate::sink::StageSinkExec;
 use crate::stage::Output;
 use crate::write::ParquetWriteExec;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::common::{DataFusionError, Result, internal_datafusion_err, internal_err};
+use datafusion::common::{DataFusionError, Result, internal_datafusion_err, internal_err, not_impl_err};
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF, WindowUDF};
 use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, Partitioning, PhysicalExpr, PhysicalSortExpr};
@@ -162,6 +162,12 @@ impl Exprs<'_> {
 
     fn encode_shape(&self, properties: &PlanProperties) -> Result<Shape> {
         let eq = properties.equivalence_properties();
+        let sort_keys = eq.oeq_class().iter().flat_map(|ordering| ordering.iter().map(|key| &key.expr));
+        let mut known = sort_keys.chain(eq.eq_group().iter().flat_map(|class| class.iter()));
+        if known.any(scalar::contains_value) {
+            // Such a value is decoded within the operator that has it, and a leaf is decoded alone.
+            return not_impl_err!("an order by the value of a scalar subquery has no encoding");
+        }
         let orderings = eq.oeq_class().iter().map(|ordering| ordering.iter().map(|key| self.encode_key(key)).collect());
         let equal = eq.eq_group().iter().map(|class| class.iter().map(|expr| self.encode(expr)).collect());
         Ok(Shape {

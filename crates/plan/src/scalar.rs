@@ -69,6 +69,11 @@ fn uses_scope(plan: &Arc<dyn ExecutionPlan>, scope: &ScalarScope) -> bool {
     found || plan.children().into_iter().any(|child| uses_scope(child, scope))
 }
 
+/// Whether an expression has the value of a scalar subquery in it.
+pub(crate) fn contains_value(expr: &Arc<dyn PhysicalExpr>) -> bool {
+    expr.is::<ScalarSubqueryExpr>() || expr.children().into_iter().any(contains_value)
+}
+
 fn expr_uses(expr: &Arc<dyn PhysicalExpr>, scope: &ScalarScope) -> bool {
     let any: &dyn Any = expr.as_ref();
     if let Some(scalar) = any.downcast_ref::<ScalarSubqueryExpr>() {
