@@ -10,6 +10,7 @@
 //! - That no column of a series is wanted.
 //! - Limits of 2^32 rows and more.
 //! - What a program attached to a scan: adapters of its schema, extensions of its files.
+//! - Columns that a scan makes itself: `file_row_index()`.
 //! - JSON files that hold an array, Arrow files in the stream format, a terminator of CSV lines.
 
 use arrow::datatypes::{Schema, SchemaRef};
@@ -73,6 +74,10 @@ fn lossy_files(config: &FileScanConfig) -> bool {
     let source = config.file_source();
     let mut files = config.file_groups.iter().flat_map(|group| group.iter());
     if config.expr_adapter_factory.is_some() || files.any(|file| !file.extensions.is_empty()) {
+        return true;
+    }
+    // Columns that the reader makes, as the number of a row.
+    if !source.table_schema().virtual_columns().is_empty() {
         return true;
     }
     if let Some(csv) = source.downcast_ref::<CsvSource>() {
