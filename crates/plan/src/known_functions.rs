@@ -52,7 +52,7 @@ pub(crate) fn check_aggregate(known: &TaskContext, function: &AggregateUDF) -> R
     }
 }
 
-/// Whether the planner only told the function that its input comes in order, which the decoder's planner tells it again.
+/// Whether the planner only told the function that its input comes in order; untold, it puts its input in order itself.
 fn is_tuned(registered: &AggregateUDF, function: &AggregateUDF) -> bool {
     let plain = function.clone().with_beneficial_ordering(false);
     plain.is_ok_and(|plain| plain.is_some_and(|plain| plain == *registered))

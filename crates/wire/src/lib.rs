@@ -1,7 +1,7 @@
 //! DataFusion's protobuf messages to bytes and back, in functions that are not generic.
 //!
 //! `prost` encodes and decodes by generic methods. A crate that calls one for an expression compiles hundreds of
-//! generated methods with it, each time it is compiled: half a minute and more. Here that happens once, in a crate that
+//! generated methods with it, each time it is compiled: some ten seconds. Here that happens once, in a crate that
 //! hardly ever changes. Whole plans need nothing of the kind: `datafusion_proto::bytes` has such functions for them.
 
 use datafusion_proto::protobuf::{Partitioning, PhysicalExprNode, ScalarValue, Schema};
