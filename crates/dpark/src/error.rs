@@ -10,8 +10,11 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The master string is not one of the known forms.
-    #[error("unknown master '{0}': use local[N], local[*], process[N] or process[*]")]
+    #[error("unknown master '{0}': use local[N], local[*], process[N], process[*], mesos://host:port or zk://host:port/path")]
     Master(String),
+    /// The address of a cluster is not one.
+    #[error("{0}")]
+    Address(String),
     /// An option's value cannot be read.
     #[error("option {key} = '{value}': expected {expected}")]
     Option {
@@ -47,8 +50,13 @@ pub enum Error {
         detail: String,
     },
     /// A job failed for a reason that one process would not know.
-    #[error(transparent)]
-    Job(#[from] JobError),
+    #[error("{error}{}", host.as_ref().map(|host| format!("\n{host}")).unwrap_or_default())]
+    Job {
+        /// The scheduler's reason.
+        error: JobError,
+        /// Which process and machine the executor that it names was.
+        host: Option<String>,
+    },
     /// The context was stopped while the job ran or before it started.
     #[error("the context is stopped")]
     Stopped,

@@ -57,6 +57,11 @@ pub enum EngineEvent {
         /// Why.
         error: String,
     },
+    /// Nothing runs although tasks wait, and this is why. The job goes on waiting.
+    Waiting {
+        /// For people.
+        reason: String,
+    },
     /// A job is over.
     JobEnded {
         /// Its name.

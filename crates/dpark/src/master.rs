@@ -9,12 +9,14 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 /// A parsed master string.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Master {
     /// N threads of this process.
     Local(usize),
     /// N worker processes on this machine, one task at a time each.
     Process(usize),
+    /// A Mesos cluster: `mesos://host:port`, several masters `mesos://a:5050,b:5050`, or `zk://host:port/path`.
+    Mesos(String),
 }
 
 impl FromStr for Master {
@@ -22,6 +24,10 @@ impl FromStr for Master {
 
     fn from_str(text: &str) -> Result<Self> {
         let unknown = || Error::Master(text.to_owned());
+        if text.starts_with("mesos://") || text.starts_with("zk://") {
+            let known = text.parse::<mesos_rs::Masters>();
+            return known.map(|_| Master::Mesos(text.to_owned())).map_err(|error| Error::Address(error.to_string()));
+        }
         let (kind, count) = match text.trim().split_once('[') {
             None => (text.trim(), None),
             Some((kind, rest)) => (kind, Some(rest.strip_suffix(']').ok_or_else(unknown)?)),
@@ -44,6 +50,11 @@ impl fmt::Display for Master {
         match self {
             Master::Local(n) => write!(f, "local[{n}]"),
             Master::Process(n) => write!(f, "process[{n}]"),
+            // Without a password.
+            Master::Mesos(url) => match (url.split_once("://"), url.rsplit_once('@')) {
+                (Some((scheme, _)), Some((_, hosts))) => write!(f, "{scheme}://{hosts}"),
+                _ => write!(f, "{url}"),
+            },
         }
     }
 }
@@ -55,6 +66,8 @@ pub(crate) struct ConfigFile {
     pub(crate) master: Option<String>,
     #[serde(default)]
     pub(crate) conf: BTreeMap<String, toml::Value>,
+    #[serde(skip)]
+    path: PathBuf,
 }
 
 impl ConfigFile {
@@ -68,10 +81,18 @@ impl ConfigFile {
         };
         let error = |detail: String| Error::ConfigFile { path: path.display().to_string(), detail };
         match std::fs::read_to_string(&path) {
-            Ok(text) => toml::from_str(&text).map_err(|e| error(e.to_string())),
+            Ok(text) => {
+                let read: Self = toml::from_str(&text).map_err(|e| error(e.to_string()))?;
+                Ok(Self { path, ..read })
+            }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound && named.is_none() => Ok(Self::default()),
             Err(e) => Err(error(e.to_string())),
         }
+    }
+
+    /// An error about what the file says, with its name.
+    pub(crate) fn blame(&self, error: Error) -> Error {
+        Error::ConfigFile { path: self.path.display().to_string(), detail: error.to_string() }
     }
 
     /// The options as text.
@@ -95,7 +116,10 @@ mod tests {
         assert_eq!("local[3]".parse::<Master>().unwrap(), Master::Local(3));
         assert_eq!("process[2]".parse::<Master>().unwrap(), Master::Process(2));
         assert!(matches!("local[*]".parse::<Master>().unwrap(), Master::Local(n) if n >= 1));
-        for wrong in ["", "local[", "local[0]", "local[x]", "yarn", "process[-1]"] {
+        let mesos = "zk://me:secret@a:2181,b:2181/mesos".parse::<Master>().unwrap();
+        assert_eq!(mesos.to_string(), "zk://a:2181,b:2181/mesos");
+        assert_eq!("mesos://a:5050".parse::<Master>().unwrap().to_string(), "mesos://a:5050");
+        for wrong in ["", "local[", "local[0]", "local[x]", "yarn", "process[-1]", "mesos://", "zk://a:port/m"] {
             assert!(wrong.parse::<Master>().is_err(), "{wrong}");
         }
     }

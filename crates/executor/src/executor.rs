@@ -5,7 +5,7 @@
 //! keep state.
 
 use crate::inputs::{Inputs, TaskInputs};
-use crate::memory::{StoreBudget, pool};
+use crate::memory::{PoolSize, StoreBudget, pool};
 use crate::objects::LazyObjectStores;
 use crate::task::{TaskReport, run};
 use datafusion::common::{DataFusionError, Result};
@@ -59,6 +59,7 @@ pub struct Executor {
     id: ExecutorId,
     store: Arc<BlockStore>,
     runtime_env: Arc<RuntimeEnv>,
+    pool_size: PoolSize,
     /// The functions of the default session.
     known: Arc<TaskContext>,
     cpu: Mutex<Option<Runtime>>,
@@ -70,7 +71,7 @@ pub struct Executor {
 impl Executor {
     /// Starts the threads and opens the store.
     pub fn start(config: ExecutorConfig) -> Result<Arc<Self>> {
-        let pool = pool(config.memory);
+        let (pool, pool_size) = pool(config.memory);
         let mut store = StoreConfig::new(&config.dir, config.id);
         store.memory = config.store_memory > 0;
         store.compression = config.compression;
@@ -98,6 +99,7 @@ impl Executor {
             store,
             known: state.task_ctx(),
             runtime_env,
+            pool_size,
             handle: cpu.handle().clone(),
             cpu: Mutex::new(Some(cpu)),
             stages: Mutex::default(),
@@ -118,6 +120,11 @@ impl Executor {
     /// Memory, disk and object stores of its tasks.
     pub fn runtime_env(&self) -> &Arc<RuntimeEnv> {
         &self.runtime_env
+    }
+
+    /// The size of its memory, which changes where a cluster lends memory with each task.
+    pub fn pool_size(&self) -> &PoolSize {
+        &self.pool_size
     }
 
     /// The runtime that tasks compute on.

@@ -10,22 +10,24 @@
 //! |---|---|
 //! | [`executor`] | stages and running tasks of one process |
 //! | [`task`] | one task from launch to report |
-//! | `scatter` | which rows go to which bucket |
+//! | [`scatter`] | which rows go to which bucket |
 //! | [`inputs`] | what a fragment's leaves read |
 //! | [`memory`] | one bounded pool for operators and kept outputs |
 //! | [`objects`] | object stores by URL |
 //! | [`error`] | DataFusion's errors to typed task errors and back |
 //! | [`damaged_file`] | which file a failed scan was reading |
 //! | [`protocol`], [`worker`] | the talk between driver and workers, and a worker's life |
+//! | [`mesos`] | a worker that is an executor of a Mesos agent |
 
 pub mod damaged_file;
 pub mod error;
 pub mod executor;
 pub mod inputs;
 pub mod memory;
+pub mod mesos;
 pub mod objects;
 pub mod protocol;
-mod scatter;
+pub mod scatter;
 pub mod task;
 pub mod worker;
 

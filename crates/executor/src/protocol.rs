@@ -15,10 +15,14 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 /// Larger frames are refused: they can only be noise or an attack.
 const MAX_FRAME: usize = 1 << 30;
 
-/// What a worker must know to start; it comes through its standard input, which stays open as long as the driver lives.
+/// The same for the first frame of a connection, whose sender is not known yet.
+const MAX_FIRST_FRAME: usize = 64 << 10;
+
+/// What a worker must know to start. It comes through its standard input, which stays open as long as the driver lives;
+/// on a Mesos cluster it comes from the agent, as the data of the executor.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct WorkerConfig {
-    /// The driver's control address.
+    /// The driver's control address. The worker serves its outputs at the address from which it reaches that.
     pub driver: SocketAddr,
     /// Proves to the driver, and to other executors' shuffle servers, that the process belongs to this run.
     pub token: String,
@@ -103,6 +107,11 @@ pub enum ToWorker {
         /// Which.
         stage: StageId,
     },
+    /// Prove to be alive.
+    Ping {
+        /// To be repeated in the answer.
+        number: u64,
+    },
     /// End in good order.
     Shutdown,
 }
@@ -120,6 +129,13 @@ pub enum ToDriver {
         build: String,
         /// Where the worker serves its outputs.
         shuffle: SocketAddr,
+        /// The worker's process.
+        pid: u32,
+    },
+    /// Answers a `Ping`.
+    Pong {
+        /// The ping's number.
+        number: u64,
     },
     /// A task ended.
     Report {
@@ -142,12 +158,24 @@ pub async fn send<T: Serialize>(to: &mut (impl AsyncWrite + Unpin), message: &T)
 
 /// Reads one message; `None` when the other side has closed between messages.
 pub async fn receive<T: DeserializeOwned>(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<T>> {
+    receive_at_most(MAX_FRAME, from).await
+}
+
+/// Reads the first message of somebody who has not shown a token yet.
+pub async fn receive_first<T: DeserializeOwned>(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<T>> {
+    receive_at_most(MAX_FIRST_FRAME, from).await
+}
+
+async fn receive_at_most<T: DeserializeOwned>(
+    limit: usize,
+    from: &mut (impl AsyncRead + Unpin),
+) -> io::Result<Option<T>> {
     let length = match from.read_u32_le().await {
         Ok(length) => length as usize,
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
         Err(error) => return Err(error),
     };
-    if length > MAX_FRAME {
+    if length > limit {
         return Err(io::Error::new(io::ErrorKind::InvalidData, format!("a frame of {length} bytes is too large")));
     }
     let mut bytes = vec![0; length];

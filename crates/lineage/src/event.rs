@@ -7,6 +7,7 @@ use crate::error::{FetchFailed, TaskError};
 use crate::ids::{ExecutorId, JobId, StageId, TaskId};
 use crate::job_error::JobError;
 use crate::output::MapOutput;
+use crate::resources::Resources;
 use crate::spec::JobSpec;
 use serde::{Deserialize, Serialize};
 
@@ -18,12 +19,23 @@ pub enum Event {
     ExecutorAdded {
         /// Its name; a restarted process should get a new one.
         executor: ExecutorId,
-        /// How many tasks it runs at a time.
+        /// How many tasks it runs at a time. 0 for one that lives on offers.
         slots: u32,
         /// Whether it takes `Placement::Driver` tasks.
         driver: bool,
         /// Whether it takes `Placement::Anywhere` tasks.
         anywhere: bool,
+    },
+    /// A cluster lends resources on the machines of executors that were added with no slots. Tasks take them for good:
+    /// when one ends the cluster has them back. An offer takes the place of an earlier one for the same executor.
+    Offered {
+        /// Each at most once.
+        offers: Vec<(ExecutorId, Resources)>,
+    },
+    /// What is left of these executors' offers is no longer there.
+    OffersEnded {
+        /// Which.
+        executors: Vec<ExecutorId>,
     },
     /// An executor is gone, with its tasks and its outputs.
     ExecutorRemoved {

@@ -6,6 +6,7 @@
 //!
 //! ```text
 //!  ExecutorAdded/Removed ─┐                                        ┌─► StageStarting, Launch, Kill
+//!  Offered/OffersEnded ────┤                                        │
 //!  JobSubmitted/Cancelled ┤   handle(now, Event) -> Vec<Action>    ├─► ResultReady
 //!  TaskFinished/Failed ───┼─►        `scheduler`           ────────┼─► JobFinished, JobFailed
 //!  ResultTaken ───────────┤  1 the event changes the books         └─► DropOutput, ForgetStage
@@ -18,7 +19,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `ids`, `error`, `output` | what travels between driver and executors |
-//! | `spec` | what a driver asks for: stages, dependencies, jobs |
+//! | `spec`, `resources` | what a driver asks for: stages, dependencies, jobs, and what a task takes |
 //! | `event`, `job_error` | the protocol: events in, actions out, why jobs fail |
 //! | `scheduler` | the face: [`Scheduler::handle`] and the driver's questions |
 //! | `graph`, `submission` | a spec is checked, put in order and registered |
@@ -44,6 +45,10 @@
 //!
 //! *Everything is bounded.* A partition may fail `max_failures` times, and fail to fetch `max_fetch_failures` times;
 //! then its jobs fail with the last error.
+//!
+//! *Room comes in two kinds.* An executor's own slots come back when a task ends; what a cluster offers is gone with the
+//! task it was used for. So a driver on a cluster adds its executors with no slots, passes on offers as they come, ends
+//! them when all launches are out, and learns from [`Scheduler::launchable_tasks`] whether to ask for more.
 //!
 //! *What the driver owes.* Every launched task is reported exactly once: `TaskFinished`, `TaskFailed`, or
 //! `ExecutorRemoved` for all tasks of an executor. That holds for killed tasks too: their slot is taken until then.
@@ -113,6 +118,7 @@ mod progress;
 mod queue;
 mod recovery;
 mod reports;
+mod resources;
 mod scheduler;
 mod spec;
 mod stage;
@@ -124,6 +130,7 @@ pub use ids::{ExecutorId, JobId, StageId, TaskId};
 pub use job_error::JobError;
 pub use output::{BucketSize, MapOutput};
 pub use progress::{Progress, StageProgress};
+pub use resources::Resources;
 pub use scheduler::{Scheduler, SchedulerConfig};
 pub use spec::{Dependency, DependencyKind, JobSpec, Placement, StageSpec};
 pub use stage::Located;

@@ -2,7 +2,7 @@
 //!
 //! Jobs take turns, one launch each. Within a job, stages go in lineage order; within a stage, partitions that failed
 //! before go first (a job that must fail should fail early), then the others in order. A task prefers the executor
-//! that has its narrow input, else the one with the most free slots.
+//! that has its narrow input, else the one with the most room.
 //!
 //! A partition that failed keeps away from that executor as long as another one exists, *even if the others are busy*:
 //! an executor with a broken disk fails its tasks fast, so it is the one that always has free slots, and would get the
@@ -68,10 +68,11 @@ impl Scheduler {
             }
             let placement = stage.spec.placement;
             let near = self.input_place(&stage.spec, partition);
-            let near = near.filter(|e| *e != avoid && self.fleet.has_room_on(*e, placement));
-            let mut executor = near.or_else(|| self.fleet.roomiest(placement, Some(avoid)));
+            let needs = stage.needs(partition);
+            let near = near.filter(|e| *e != avoid && self.fleet.has_room_on(*e, placement, needs));
+            let mut executor = near.or_else(|| self.fleet.roomiest(placement, needs, Some(avoid)));
             if executor.is_none() && !self.fleet.has_other(placement, avoid) {
-                executor = self.fleet.roomiest(placement, None);
+                executor = self.fleet.roomiest(placement, needs, None);
             }
             if let Some(executor) = executor {
                 return Some((partition, executor));
@@ -91,12 +92,14 @@ impl Scheduler {
             }
             let placement = stage.spec.placement;
             let near = self.input_place(&stage.spec, partition);
-            if let Some(executor) = near.filter(|e| self.fleet.has_room_on(*e, placement)) {
+            let needs = stage.needs(partition);
+            if let Some(executor) = near.filter(|e| self.fleet.has_room_on(*e, placement, needs)) {
                 return Some((partition, executor));
             }
             // Its place is busy. Before it goes elsewhere, see whether another partition belongs there.
-            let executor = self.fleet.roomiest(placement, None)?;
+            let executor = self.fleet.roomiest(placement, needs, None)?;
             let local = self.local_partition(id, executor);
+            let local = local.filter(|p| self.stages.get(&id).is_some_and(|stage| stage.needs(*p) == needs));
             return Some((local.unwrap_or(partition), executor));
         }
     }
@@ -129,8 +132,9 @@ impl Scheduler {
                 }
             }
         }
+        let needs = stage.needs(partition);
         let task = TaskId { stage: id, partition, attempt };
-        self.fleet.start(executor, task);
+        self.fleet.start(executor, task, needs);
         self.actions.push(Action::Launch { executor, task });
         if stage.queue.is_empty() {
             self.refresh(id);

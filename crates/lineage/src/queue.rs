@@ -76,6 +76,11 @@ impl Queue {
         self.fresh.append(&mut self.parked);
     }
 
+    /// Some waiting partition.
+    pub(crate) fn first(&self) -> Option<u32> {
+        self.first_retry(None).map(|(partition, _)| partition).or_else(|| self.first_fresh())
+    }
+
     /// The first fresh partition.
     pub(crate) fn first_fresh(&self) -> Option<u32> {
         self.fresh.first().copied()

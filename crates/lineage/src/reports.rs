@@ -84,6 +84,10 @@ impl Scheduler {
         let stage = self.stages.get_mut(&id)?;
         let state = stage.tasks.get_mut(partition as usize)?;
         stage.running.remove(&partition);
+        if matches!(error, TaskError::Oom(_)) {
+            let had = stage.spec.needs.memory.max(state.memory);
+            state.memory = had.saturating_mul(2).min(self.config.max_memory.max(had));
+        }
         let (failures, limit) = match &error {
             TaskError::FetchFailed(_) => {
                 state.fetch_failures += 1;

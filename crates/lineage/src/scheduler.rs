@@ -6,9 +6,10 @@
 
 use crate::event::{Action, Event};
 use crate::fleet::Fleet;
-use crate::ids::{JobId, StageId};
+use crate::ids::{ExecutorId, JobId, StageId, TaskId};
 use crate::job::{EndedJob, Job};
-use crate::spec::StageSpec;
+use crate::resources::Resources;
+use crate::spec::{Placement, StageSpec};
 use crate::stage::{Located, Stage};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -21,13 +22,15 @@ pub struct SchedulerConfig {
     /// So many attempts at one partition that could not fetch an input end the jobs that need it; the same number of
     /// times the driver may fail to fetch one partition of a result. At least 1.
     pub max_fetch_failures: u32,
+    /// MiB that a task gets at most when it runs again after it had too little.
+    pub max_memory: u64,
     /// For so many ended jobs, `job_progress` and `recomputed` still answer.
     pub remembered_jobs: usize,
 }
 
 impl Default for SchedulerConfig {
     fn default() -> Self {
-        Self { max_failures: 4, max_fetch_failures: 16, remembered_jobs: 128 }
+        Self { max_failures: 4, max_fetch_failures: 16, max_memory: u64::MAX, remembered_jobs: 128 }
     }
 }
 
@@ -69,6 +72,10 @@ impl Scheduler {
             Event::ExecutorAdded { executor, slots, driver, anywhere } => {
                 self.fleet.add(executor, slots, driver, anywhere)
             }
+            Event::Offered { offers } => offers.into_iter().for_each(|(id, resources)| self.fleet.lend(id, resources)),
+            Event::OffersEnded { executors } => {
+                executors.into_iter().for_each(|id| self.fleet.lend(id, Resources::NONE))
+            }
             Event::ExecutorRemoved { executor, reason } => self.executor_removed(executor, &reason),
             Event::JobSubmitted(spec) => self.submit(spec),
             Event::JobCancelled { job } => self.cancel(job),
@@ -105,10 +112,31 @@ impl Scheduler {
         self.jobs.keys().copied()
     }
 
-    /// How many tasks could be launched at once if there were slots for them: what a cluster backend asks offers for.
+    /// What the task takes: as its stage says, and more memory if it had too little before.
+    pub fn needs(&self, task: TaskId) -> Resources {
+        self.stages.get(&task.stage).map(|stage| stage.needs(task.partition)).unwrap_or_default()
+    }
+
+    /// The smallest needs of a task that could be launched if there were room, by memory.
+    pub fn least_needs(&self) -> Option<Resources> {
+        let runnable = self.jobs.values().flat_map(|job| job.runnable.iter());
+        let stages = runnable.filter_map(|(_, stage)| self.stages.get(stage));
+        let stages = stages.filter(|stage| stage.spec.placement == Placement::Anywhere);
+        stages.filter_map(|stage| Some(stage.needs(stage.queue.first()?))).min_by_key(|needs| (needs.memory, needs.cpus))
+    }
+
+    /// Whether an executor runs tasks or has outputs on the books.
+    pub fn is_in_use(&self, executor: ExecutorId) -> bool {
+        let runs = self.fleet.iter().find(|(id, _)| *id == executor).is_some_and(|(_, e)| !e.tasks.is_empty());
+        let mut outputs = self.stages.values().flat_map(|stage| stage.outputs.iter().flatten());
+        runs || outputs.any(|output| output.executor == executor)
+    }
+
+    /// How many tasks could be launched at once if there were room for them anywhere: what a cluster is asked for.
     pub fn launchable_tasks(&self) -> usize {
         let stages: BTreeSet<StageId> = self.jobs.values().flat_map(|j| j.runnable.iter().map(|(_, s)| *s)).collect();
-        stages.iter().filter_map(|s| self.stages.get(s)).map(|s| s.queue.len()).sum()
+        let stages = stages.iter().filter_map(|s| self.stages.get(s));
+        stages.filter(|s| s.spec.placement == Placement::Anywhere).map(|s| s.queue.len()).sum()
     }
 
     /// Loop turns taken so far: the cost of the decisions, free of the machine's mood.

@@ -4,6 +4,7 @@
 //! stage's id. The scheduler only needs shapes: how many partitions, which inputs, where they may run.
 
 use crate::ids::{JobId, StageId};
+use crate::resources::Resources;
 use serde::{Deserialize, Serialize};
 
 /// How the tasks of a stage read an input. Every kind is a barrier (no task starts before its inputs are complete);
@@ -54,12 +55,15 @@ pub struct StageSpec {
     pub after: Vec<StageId>,
     /// Where its tasks may run.
     pub placement: Placement,
+    /// What each of its tasks takes.
+    pub needs: Resources,
 }
 
 impl StageSpec {
     /// A stage without inputs that runs anywhere.
     pub fn new(id: StageId, name: impl Into<String>, partitions: u32) -> Self {
-        Self { id, name: name.into(), partitions, inputs: vec![], after: vec![], placement: Placement::Anywhere }
+        let (placement, needs) = (Placement::Anywhere, Resources::default());
+        Self { id, name: name.into(), partitions, inputs: vec![], after: vec![], placement, needs }
     }
     /// Adds an input.
     pub fn reads(mut self, stage: StageId, kind: DependencyKind) -> Self {
@@ -74,6 +78,11 @@ impl StageSpec {
     /// Restricts the stage to the driver's own executor.
     pub fn on_driver(mut self) -> Self {
         self.placement = Placement::Driver;
+        self
+    }
+    /// Says what each of its tasks takes.
+    pub fn needs(mut self, needs: Resources) -> Self {
+        self.needs = needs;
         self
     }
     /// Every stage this one refers to: inputs, then soft orderings.

@@ -12,6 +12,7 @@
 use crate::ids::{ExecutorId, JobId, StageId, TaskId};
 use crate::output::MapOutput;
 use crate::queue::Queue;
+use crate::resources::Resources;
 use crate::spec::StageSpec;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +40,8 @@ pub(crate) struct Task {
     pub(crate) fetch_failures: u32,
     /// The executor that the next attempt should keep away from.
     pub(crate) avoid: Option<ExecutorId>,
+    /// MiB that its next attempt takes, if that is more than the stage says.
+    pub(crate) memory: u64,
     /// It had an output once that is gone, so the next launch repeats work.
     pub(crate) computed_before: bool,
 }
@@ -113,6 +116,12 @@ impl Stage {
 
     pub(crate) fn task(&self, partition: u32) -> Option<&Task> {
         self.tasks.get(partition as usize)
+    }
+
+    /// What an attempt at the partition takes.
+    pub(crate) fn needs(&self, partition: u32) -> Resources {
+        let memory = self.task(partition).map_or(0, |task| task.memory);
+        Resources { memory: self.spec.needs.memory.max(memory), ..self.spec.needs }
     }
 
     /// The id of the attempt that was launched last.

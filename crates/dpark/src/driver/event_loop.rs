@@ -11,8 +11,8 @@ use datafusion::prelude::SessionConfig;
 use dpark_executor::error::query_error;
 use dpark_executor::{Executor, TaskReport, TaskSuccess};
 use dpark_lineage::{
-    Action, Event, ExecutorId, FetchFailed, JobError, JobId, Scheduler, SchedulerConfig, StageId, TaskError, TaskId,
-    UserErrorKind,
+    Action, Event, ExecutorId, FetchFailed, JobError, JobId, Resources, Scheduler, SchedulerConfig, StageId, TaskError,
+    TaskId, UserErrorKind,
 };
 use dpark_plan::runtime_filter::KeySummary;
 use dpark_plan::{JobPlan, StagePlan, StageSinkExec, codec};
@@ -21,7 +21,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 /// What the loop is told.
 pub(crate) enum Message {
@@ -44,14 +44,41 @@ pub(crate) enum Message {
         slots: u32,
         driver: bool,
         anywhere: bool,
+        /// For people: the process and where it runs.
+        host: String,
         pid: u32,
     },
     ExecutorDown {
         executor: ExecutorId,
         reason: String,
     },
-    /// No worker can be started any more: nothing will ever run.
-    Hopeless(String),
+    /// A cluster offers resources; the answer is what was launched on them. What is left is the cluster's again.
+    Offers {
+        /// Executors that are offered something for the first time. They start with their first task.
+        fresh: Vec<Fresh>,
+        /// What may be used on which executor's machine.
+        offers: Vec<(ExecutorId, Resources)>,
+        /// The launches, to be passed on.
+        answer: oneshot::Sender<Vec<Launched>>,
+    },
+    /// An executor of a cluster has started.
+    Connected {
+        executor: ExecutorId,
+        shuffle: SocketAddr,
+        host: String,
+        pid: u32,
+    },
+    /// Which of these executors run nothing and hold no output that may still be read.
+    Idle {
+        executors: Vec<ExecutorId>,
+        answer: oneshot::Sender<Vec<ExecutorId>>,
+    },
+    /// The workers do not start, and the jobs at hand end.
+    Hopeless {
+        reason: String,
+        /// Nothing will ever run.
+        forever: bool,
+    },
     Taken {
         job: JobId,
         partition: u32,
@@ -59,6 +86,30 @@ pub(crate) enum Message {
     Lost(FetchFailed),
     Unpin(StageId),
     Stop,
+}
+
+/// An executor that a cluster can start.
+pub(crate) struct Fresh {
+    pub(crate) executor: ExecutorId,
+    pub(crate) link: Link,
+    pub(crate) host: String,
+}
+
+/// A task that was told to its executor and takes what a cluster offered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Launched {
+    pub(crate) executor: ExecutorId,
+    pub(crate) task: TaskId,
+    pub(crate) needs: Resources,
+}
+
+/// What waits for a cluster's offers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Demand {
+    /// Tasks that could run now.
+    pub(crate) tasks: usize,
+    /// The least that one of them needs.
+    pub(crate) least: Option<Resources>,
 }
 
 /// What a job is told.
@@ -87,6 +138,8 @@ pub(crate) struct EventLoop {
     scheduler: Scheduler,
     started: Instant,
     links: Links,
+    /// Of every executor there was, for error messages.
+    hosts: HashMap<ExecutorId, String>,
     stages: HashMap<StageId, Stage>,
     jobs: HashMap<JobId, Job>,
     places: HashMap<StageId, Places>,
@@ -96,25 +149,38 @@ pub(crate) struct EventLoop {
     own: Arc<Executor>,
     own_shuffle: Option<SocketAddr>,
     hopeless: Option<String>,
+    /// What every task takes of a cluster.
+    needs: Resources,
+    /// Launches of the event at hand.
+    launched: Vec<Launched>,
+    demand: watch::Sender<Demand>,
     reports: mpsc::UnboundedSender<Message>,
     progress: watch::Sender<Progress>,
     events: broadcast::Sender<EngineEvent>,
 }
 
+/// What a loop is made of.
+pub(crate) struct Parts {
+    pub(crate) scheduler: SchedulerConfig,
+    /// What every task takes of a cluster.
+    pub(crate) needs: Resources,
+    pub(crate) kept_bytes: u64,
+    pub(crate) own: Arc<Executor>,
+    pub(crate) own_shuffle: Option<SocketAddr>,
+    pub(crate) reports: mpsc::UnboundedSender<Message>,
+    pub(crate) progress: watch::Sender<Progress>,
+    pub(crate) demand: watch::Sender<Demand>,
+    pub(crate) events: broadcast::Sender<EngineEvent>,
+}
+
 impl EventLoop {
-    pub(crate) fn new(
-        max_failures: u32,
-        kept_bytes: u64,
-        own: Arc<Executor>,
-        own_shuffle: Option<SocketAddr>,
-        reports: mpsc::UnboundedSender<Message>,
-        progress: watch::Sender<Progress>,
-        events: broadcast::Sender<EngineEvent>,
-    ) -> Self {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { scheduler, needs, kept_bytes, own, own_shuffle, reports, progress, demand, events } = parts;
         Self {
-            scheduler: Scheduler::new(SchedulerConfig { max_failures, ..Default::default() }),
+            scheduler: Scheduler::new(scheduler),
             started: Instant::now(),
             links: Links::new(),
+            hosts: HashMap::new(),
             stages: HashMap::new(),
             jobs: HashMap::new(),
             places: HashMap::new(),
@@ -123,6 +189,9 @@ impl EventLoop {
             own,
             own_shuffle,
             hopeless: None,
+            needs,
+            launched: vec![],
+            demand,
             reports,
             progress,
             events,
@@ -139,6 +208,7 @@ impl EventLoop {
                     None | Some(Message::Stop) => break,
                     Some(message) => {
                         self.message(message);
+                        self.tell_demand();
                         changed = true;
                     }
                 },
@@ -163,8 +233,9 @@ impl EventLoop {
                 }
             }
             Message::Report { executor, task, report } => self.report(executor, task, *report),
-            Message::ExecutorUp { executor, link, slots, driver, anywhere, pid } => {
+            Message::ExecutorUp { executor, link, slots, driver, anywhere, host, pid } => {
                 self.links.insert(executor, link);
+                self.hosts.insert(executor, host);
                 self.tell(EngineEvent::ExecutorAdded { executor, pid });
                 self.schedule(Event::ExecutorAdded { executor, slots, driver, anywhere });
             }
@@ -176,12 +247,31 @@ impl EventLoop {
                     self.schedule(Event::ExecutorRemoved { executor, reason });
                 }
             }
-            Message::Hopeless(reason) => {
+            Message::Offers { fresh, offers, answer } => {
+                let launched = self.use_offers(fresh, offers);
+                // A backend that is gone has no tasks to launch: the context ends.
+                let _ = answer.send(launched);
+            }
+            Message::Connected { executor, shuffle, host, pid } => {
+                if let Some(link) = self.links.get_mut(&executor) {
+                    link.connected(shuffle);
+                    self.hosts.insert(executor, host);
+                    self.tell(EngineEvent::ExecutorAdded { executor, pid });
+                }
+            }
+            Message::Idle { executors, answer } => {
+                if self.jobs.is_empty() {
+                    self.unpin(Reuse::clear);
+                }
+                let idle = executors.into_iter().filter(|executor| !self.scheduler.is_in_use(*executor));
+                let _ = answer.send(idle.collect());
+            }
+            Message::Hopeless { reason, forever } => {
                 for job in self.jobs.keys().copied().collect::<Vec<_>>() {
                     self.fail(job, Error::Start { what: "workers", detail: reason.clone() }.into());
                     self.schedule(Event::JobCancelled { job });
                 }
-                self.hopeless = Some(reason);
+                self.hopeless = forever.then_some(reason);
             }
             Message::Taken { job, partition } => self.schedule(Event::ResultTaken { job, partition }),
             Message::Lost(failed) => {
@@ -191,6 +281,19 @@ impl EventLoop {
             Message::Unpin(stage) => self.schedule(Event::StageUnpinned { stage }),
             Message::Stop => {}
         }
+    }
+
+    fn use_offers(&mut self, fresh: Vec<Fresh>, offers: Vec<(ExecutorId, Resources)>) -> Vec<Launched> {
+        for Fresh { executor, link, host } in fresh {
+            self.links.insert(executor, link);
+            self.hosts.insert(executor, host);
+            self.schedule(Event::ExecutorAdded { executor, slots: 0, driver: false, anywhere: true });
+        }
+        let executors = offers.iter().map(|(executor, _)| *executor).collect();
+        self.schedule(Event::Offered { offers });
+        let launched = std::mem::take(&mut self.launched);
+        self.schedule(Event::OffersEnded { executors });
+        launched
     }
 
     fn submit(
@@ -225,7 +328,8 @@ impl EventLoop {
         }
         let stages = plan.stages.iter().map(|stage| stage.id).collect();
         self.tell(EngineEvent::JobStarted { job: id, stages, target: plan.target });
-        let (spec, pins) = (plan.spec(id), plan.pins.clone());
+        let (mut spec, pins) = (plan.spec(id), plan.pins.clone());
+        spec.stages.iter_mut().for_each(|stage| stage.needs = self.needs);
         self.jobs.insert(id, Job { plan, events, started: Instant::now(), stages: HashMap::new() });
         for stage in pins {
             self.schedule(Event::StagePinned { stage });
@@ -273,6 +377,7 @@ impl EventLoop {
 
     /// Lets the scheduler handle an event and does what it says.
     fn schedule(&mut self, event: Event) {
+        self.launched.clear();
         for action in self.scheduler.handle(self.started.elapsed(), event) {
             self.act(action);
         }
@@ -313,7 +418,13 @@ impl EventLoop {
                     let _ = job.events.send(JobEvent::Finished(Box::new(report)));
                 }
             }
-            Action::JobFailed { job, error } => self.fail(job, job_error(error)),
+            Action::JobFailed { job, error } => {
+                let host = match &error {
+                    JobError::TaskFailed { executor, .. } => self.hosts.get(executor),
+                    _ => None,
+                };
+                self.fail(job, job_error(error, host.cloned()));
+            }
         }
     }
 
@@ -341,6 +452,7 @@ impl EventLoop {
             link.launch(task, &stage.parts, &needs, move |report| {
                 let _ = reports.send(Message::Report { executor, task, report: Box::new(report) });
             });
+            self.launched.push(Launched { executor, task, needs: self.scheduler.needs(task) });
         }
     }
 
@@ -417,18 +529,23 @@ impl EventLoop {
         }
     }
 
-    fn fail(&mut self, job: JobId, error: DataFusionError) {
-        self.let_go(job);
-        let recomputed = self.scheduler.recomputed(job).to_vec();
-        self.tell(EngineEvent::JobEnded { job, error: Some(error.to_string()), recomputed });
-        if let Some(job) = self.jobs.remove(&job) {
-            let _ = job.events.send(JobEvent::Failed(error));
-        }
+    /// Tells of a job's failure, unless that was done before.
+    fn fail(&mut self, id: JobId, error: DataFusionError) {
+        self.let_go(id);
+        let Some(job) = self.jobs.remove(&id) else { return };
+        let recomputed = self.scheduler.recomputed(id).to_vec();
+        self.tell(EngineEvent::JobEnded { job: id, error: Some(error.to_string()), recomputed });
+        let _ = job.events.send(JobEvent::Failed(error));
     }
 
     fn tell(&self, event: EngineEvent) {
         // Nobody listening is fine.
         let _ = self.events.send(event);
+    }
+
+    fn tell_demand(&self) {
+        let now = Demand { tasks: self.scheduler.launchable_tasks(), least: self.scheduler.least_needs() };
+        self.demand.send_if_modified(|before| std::mem::replace(before, now) != now);
     }
 
     fn tell_progress(&self) {
@@ -446,7 +563,7 @@ impl EventLoop {
 }
 
 /// The error a user sees: a query's own fault as one process would say it, everything else with its place.
-fn job_error(error: JobError) -> DataFusionError {
+fn job_error(error: JobError, host: Option<String>) -> DataFusionError {
     match error {
         JobError::TaskFailed { error: TaskError::User { kind, message }, .. } if kind != UserErrorKind::Closure => {
             query_error(&message)
@@ -454,7 +571,7 @@ fn job_error(error: JobError) -> DataFusionError {
         JobError::TaskFailed { error: TaskError::Oom(message), .. } => DataFusionError::ResourcesExhausted(format!(
             "{message}\nraise it with executor.memory, or lower shuffle.partitions' share by using more of them"
         )),
-        error => Error::Job(error).into(),
+        error => Error::Job { error, host }.into(),
     }
 }
 

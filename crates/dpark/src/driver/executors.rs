@@ -48,14 +48,15 @@ pub(crate) enum Link {
     },
     Worker {
         outbox: mpsc::UnboundedSender<ToWorker>,
-        shuffle: SocketAddr,
+        /// Known once it has said hello.
+        shuffle: Option<SocketAddr>,
         known: HashSet<StageId>,
         sent: HashMap<StageId, u64>,
     },
 }
 
 impl Link {
-    pub(crate) fn worker(outbox: mpsc::UnboundedSender<ToWorker>, shuffle: SocketAddr) -> Self {
+    pub(crate) fn worker(outbox: mpsc::UnboundedSender<ToWorker>, shuffle: Option<SocketAddr>) -> Self {
         Link::Worker { outbox, shuffle, known: HashSet::new(), sent: HashMap::new() }
     }
 
@@ -134,11 +135,18 @@ impl Link {
         }
     }
 
+    /// The worker has said hello.
+    pub(crate) fn connected(&mut self, addr: SocketAddr) {
+        if let Link::Worker { shuffle, .. } = self {
+            *shuffle = Some(addr);
+        }
+    }
+
     /// Where its outputs are served.
     pub(crate) fn shuffle_addr(&self, own: Option<SocketAddr>) -> Option<SocketAddr> {
         match self {
             Link::Local { .. } => own,
-            Link::Worker { shuffle, .. } => Some(*shuffle),
+            Link::Worker { shuffle, .. } => *shuffle,
         }
     }
 }

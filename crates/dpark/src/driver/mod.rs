@@ -1,14 +1,16 @@
 //! The driver: plans become jobs, jobs become tasks on executors, results come back.
 //!
 //! ```text
-//!  JobExec ─submit─► event_loop ──► Scheduler (pure)          workers: start, watch, replace
-//!     ▲                 │  ▲                                      │
+//!  JobExec ─submit─► event_loop ──► Scheduler (pure)          workers (processes) or mesos (executors): start, watch,
+//!     ▲                 │  ▲                                      │                                     replace
 //!     │ JobEvents       ▼  │ reports                              ▼
-//!     └── results ◄─ executors: this process's own, and workers behind connections
+//!     └── results ◄─ executors: this process's own, and workers behind connections (control)
 //! ```
 
+mod control;
 mod event_loop;
 mod executors;
+mod mesos;
 mod report;
 mod results;
 mod reuse;
@@ -24,12 +26,12 @@ use crate::master::Master;
 use crate::progress::Progress;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::prelude::SessionConfig;
-use dpark_executor::protocol::parse_compression;
+use dpark_executor::protocol::{WorkerConfig, parse_compression};
 use dpark_executor::{Executor, ExecutorConfig};
-use dpark_lineage::{ExecutorId, JobId, Placement, StageId};
+use dpark_lineage::{ExecutorId, JobId, Placement, SchedulerConfig, StageId};
 use dpark_plan::{JobPlan, StageSinkExec, codec};
 use dpark_shuffle::{Fetcher, ShuffleServer, sweep_stale};
-use event_loop::{EventLoop, JobEvent, Message};
+use event_loop::{Demand, EventLoop, JobEvent, Message, Parts};
 use executors::Link;
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashSet;
@@ -48,15 +50,26 @@ const OWN: ExecutorId = ExecutorId(0);
 /// A fragment larger than this carries a table that lives in the driver; it runs there instead of being sent around.
 const MAX_STAGE_BYTES: usize = 8 << 20;
 
+/// How long the end of the workers is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Engine events that a slow listener may lag behind.
 const EVENTS: usize = 65_536;
+
+/// Who runs the tasks.
+enum Backend {
+    /// This process's executor alone.
+    Own,
+    Processes(Arc<Workers>),
+    Mesos(mesos::Mesos),
+}
 
 /// See the module.
 pub(crate) struct Driver {
     inbox: mpsc::UnboundedSender<Message>,
     executor: Arc<Executor>,
     fetcher: Fetcher,
-    workers: Option<Arc<Workers>>,
+    backend: Backend,
     runtime: Mutex<Option<Runtime>>,
     progress: watch::Receiver<Progress>,
     events: broadcast::Sender<EngineEvent>,
@@ -69,13 +82,20 @@ pub(crate) struct Driver {
 
 impl Driver {
     /// Starts the loop, this process's executor and, for `process[N]`, the workers.
-    pub(crate) fn start(master: Master, conf: &Conf) -> Result<Arc<Self>> {
+    pub(crate) fn start(master: &Master, conf: &Conf) -> Result<Arc<Self>> {
         let failed = |what| move |error: &dyn std::fmt::Display| Error::Start { what, detail: error.to_string() };
         sweep_stale(&conf.dir).ok();
+        let cores = || std::thread::available_parallelism().map_or(1, |cores| cores.get());
         let (slots, worker_count) = match master {
-            Master::Local(n) => (n, 0),
-            Master::Process(n) => (n, n),
+            Master::Local(n) => (*n, 0),
+            Master::Process(n) => (*n, *n),
+            Master::Mesos(_) => (cores(), 0),
         };
+        let settings = match master {
+            Master::Mesos(url) => Some(mesos::Settings::new(url, conf)?),
+            _ => None,
+        };
+        let is_alone = worker_count == 0 && settings.is_none();
         let memory = conf.memory_of_each(1 + worker_count);
         let executor = Executor::start(ExecutorConfig {
             id: OWN,
@@ -94,19 +114,20 @@ impl Driver {
             .map_err(|error| failed("the driver's threads")(&error))?;
         let (inbox, messages) = mpsc::unbounded_channel();
         let (progress_out, progress) = watch::channel(Progress::default());
+        let (demand_out, demand) = watch::channel(Demand::default());
         let (events, _) = broadcast::channel(EVENTS);
         let token = hex(&rand::random::<[u8; 32]>());
 
         let store = Arc::clone(executor.store());
-        let (fetcher, own_shuffle, workers) = on(&runtime, {
-            let (inbox, token, conf) = (inbox.clone(), token.clone(), conf.clone());
+        let (fetcher, own_shuffle, backend) = on(&runtime, {
+            let (inbox, token, conf, events) = (inbox.clone(), token.clone(), conf.clone(), events.clone());
             async move {
                 let fetcher = Fetcher::new(Some(Arc::clone(&store)), &token, Default::default());
-                if worker_count == 0 {
-                    return Ok((fetcher, None, None));
+                if is_alone {
+                    return Ok((fetcher, None, Backend::Own));
                 }
-                let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-                let (addr, server) = ShuffleServer::start(store, loopback, token.clone())
+                let ip = settings.as_ref().map_or(Ipv4Addr::LOCALHOST.into(), mesos::Settings::address);
+                let (addr, server) = ShuffleServer::start(store, SocketAddr::from((ip, 0)), token.clone())
                     .await
                     .map_err(|error| failed("the shuffle server")(&error))?;
                 // Lives as long as the driver's runtime.
@@ -114,41 +135,60 @@ impl Driver {
                     let _server = server;
                     std::future::pending::<()>().await;
                 });
-                let template = WorkerTemplate {
+                let Some(settings) = settings else {
+                    let template = WorkerTemplate {
+                        token,
+                        memory,
+                        store_memory: conf.store_memory(memory),
+                        compression: conf.compression,
+                        dir: conf.dir,
+                    };
+                    let workers = Workers::start(template, worker_count, inbox).await?;
+                    return Ok((fetcher, Some(addr), Backend::Processes(workers)));
+                };
+                // Name, slots, address and directory are the executor's own; each task brings its memory.
+                let memory = (conf.mesos.executor.memory << 20) as usize;
+                let worker = WorkerConfig {
+                    driver: addr,
                     token,
+                    executor: OWN,
+                    slots: 1,
                     memory,
                     store_memory: conf.store_memory(memory),
                     compression: conf.compression,
-                    dir: conf.dir,
+                    dir: PathBuf::new(),
                 };
-                let workers = Workers::start(template, worker_count, inbox).await?;
-                Ok::<_, Error>((fetcher, Some(addr), Some(workers)))
+                let parts = mesos::Parts { settings, worker, driver: inbox, demand, events };
+                Ok::<_, Error>((fetcher, Some(addr), Backend::Mesos(mesos::Mesos::start(parts).await?)))
             }
         })??;
-        let event_loop = EventLoop::new(
-            conf.max_failures,
+        let event_loop = EventLoop::new(Parts {
+            scheduler: SchedulerConfig { max_failures: conf.max_failures, ..Default::default() },
+            needs: conf.needs,
             // Never so much that it would crowd out the queries at hand.
-            conf.kept_bytes.min(memory as u64 / 8),
-            Arc::clone(&executor),
+            kept_bytes: conf.kept_bytes.min(memory as u64 / 8),
+            own: Arc::clone(&executor),
             own_shuffle,
-            inbox.clone(),
-            progress_out,
-            events.clone(),
-        );
+            reports: inbox.clone(),
+            progress: progress_out,
+            demand: demand_out,
+            events: events.clone(),
+        });
         runtime.spawn(event_loop.run(messages));
         let _ = inbox.send(Message::ExecutorUp {
             executor: OWN,
             link: Link::local(Arc::clone(&executor), fetcher.clone()),
             slots: slots as u32,
             driver: true,
-            anywhere: worker_count == 0,
+            anywhere: is_alone,
+            host: format!("{OWN}: the driver itself, process {}", std::process::id()),
             pid: std::process::id(),
         });
         Ok(Arc::new(Self {
             inbox,
             executor,
             fetcher,
-            workers,
+            backend,
             runtime: Mutex::new(Some(runtime)),
             progress,
             events,
@@ -182,7 +222,7 @@ impl Driver {
         config: SessionConfig,
         report: Option<oneshot::Sender<JobReport>>,
     ) -> SendableRecordBatchStream {
-        if self.workers.is_some() {
+        if !matches!(self.backend, Backend::Own) {
             place(&mut plan, &self.executor.context(None, config.clone()));
         }
         let job = JobId(self.next_job.fetch_add(1, Ordering::Relaxed));
@@ -215,8 +255,10 @@ impl Driver {
     /// Ends everything and waits for the workers to be gone.
     pub(crate) async fn stop(&self) {
         self.shut_down();
-        if let Some(workers) = &self.workers {
-            workers.gone(Duration::from_secs(5)).await;
+        match &self.backend {
+            Backend::Own => {}
+            Backend::Processes(workers) => workers.gone(PATIENCE).await,
+            Backend::Mesos(mesos) => mesos.stop(PATIENCE).await,
         }
         sweep_stale(&self.dir).ok();
         if let Some(runtime) = self.runtime.lock().take() {
@@ -225,8 +267,10 @@ impl Driver {
     }
 
     fn shut_down(&self) {
-        if let Some(workers) = &self.workers {
-            workers.stop();
+        match &self.backend {
+            Backend::Own => {}
+            Backend::Processes(workers) => workers.stop(),
+            Backend::Mesos(mesos) => mesos.stopping(),
         }
         let _ = self.inbox.send(Message::Stop);
         self.executor.stop();
@@ -235,7 +279,7 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // Workers end by themselves when their standard input closes with this process's runtime.
+        // Workers end by themselves when their standard input, or their connection, closes with this process's runtime.
         self.shut_down();
         if let Some(runtime) = self.runtime.lock().take() {
             runtime.shutdown_background();

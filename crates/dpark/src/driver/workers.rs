@@ -1,29 +1,23 @@
 //! Worker processes: started as copies of this binary, connected over loopback, replaced when they die.
 
+use super::control::{Control, HELLO, Roster};
 use super::event_loop::Message;
 use super::executors::Link;
 use crate::error::{Error, Result};
-use dpark_executor::protocol::{ToDriver, ToWorker, WorkerConfig, build_id, receive, send};
-use dpark_executor::worker::WORKER_VARIABLE;
+use dpark_executor::protocol::{ToWorker, WorkerConfig, send};
+use dpark_executor::worker::{CHILD, WORKER_VARIABLE};
 use dpark_lineage::ExecutorId;
 use dpark_shuffle::sweep_stale;
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, watch};
-
-/// A worker that has not said hello by then is given up.
-const HELLO: Duration = Duration::from_secs(20);
-
-/// A worker whose connection has broken is given so long to end, before the connection is told as the reason.
-const PROCESS_END: Duration = Duration::from_millis(200);
 
 /// So many workers in a row that die before they say hello mean that none ever will.
 const HOPELESS: u32 = 5;
@@ -42,13 +36,12 @@ pub(crate) struct WorkerTemplate {
 pub(crate) struct Workers {
     template: WorkerTemplate,
     addr: SocketAddr,
-    build: String,
     driver: mpsc::UnboundedSender<Message>,
     next: AtomicU64,
     stillborn: AtomicU32,
     stopping: AtomicBool,
-    /// Workers that have not said hello yet, with their process ids.
-    expected: Mutex<HashMap<ExecutorId, u32>>,
+    /// Workers that have not said hello yet.
+    expected: Mutex<HashSet<ExecutorId>>,
     /// Worker processes that live.
     alive: watch::Sender<usize>,
 }
@@ -61,19 +54,20 @@ impl Workers {
         driver: mpsc::UnboundedSender<Message>,
     ) -> Result<Arc<Self>> {
         let failed = |error: std::io::Error| Error::Start { what: "workers", detail: error.to_string() };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
-        let this = Arc::new(Self {
-            template,
-            addr: listener.local_addr().map_err(failed)?,
-            build: build_id().map_err(failed)?,
-            driver,
-            next: AtomicU64::new(1),
-            stillborn: AtomicU32::new(0),
-            stopping: AtomicBool::new(false),
-            expected: Mutex::default(),
-            alive: watch::channel(0).0,
+        let (token, to_driver) = (template.token.clone(), driver.clone());
+        let this = Control::listen(Ipv4Addr::LOCALHOST.into(), 0, token, to_driver, |addr| {
+            Arc::new(Self {
+                template,
+                addr,
+                driver,
+                next: AtomicU64::new(1),
+                stillborn: AtomicU32::new(0),
+                stopping: AtomicBool::new(false),
+                expected: Mutex::default(),
+                alive: watch::channel(0).0,
+            })
         });
-        tokio::spawn(Arc::clone(&this).accept(listener));
+        let this = this.await.map_err(failed)?;
         for _ in 0..count {
             this.spawn_one().map_err(failed)?;
         }
@@ -99,11 +93,11 @@ impl Workers {
         // The inode that runs, even if the file was replaced since.
         let exe = if cfg!(target_os = "linux") { PathBuf::from("/proc/self/exe") } else { std::env::current_exe()? };
         let mut command = Command::new(exe);
-        command.env(WORKER_VARIABLE, "1").stdin(Stdio::piped()).stdout(Stdio::null());
+        command.env(WORKER_VARIABLE, CHILD).stdin(Stdio::piped()).stdout(Stdio::null());
         // In a group of its own: a Ctrl-C at the terminal is for the driver alone.
         command.process_group(0);
         let child = command.spawn()?;
-        self.expected.lock().insert(executor, child.id().unwrap_or_default());
+        self.expected.lock().insert(executor);
         self.alive.send_modify(|alive| *alive += 1);
         tokio::spawn(Arc::clone(self).watch(executor, config, child));
         Ok(())
@@ -118,7 +112,7 @@ impl Workers {
         }
         let late = async {
             tokio::time::sleep(HELLO).await;
-            if !self.expected.lock().contains_key(&executor) {
+            if !self.expected.lock().contains(&executor) {
                 std::future::pending::<()>().await;
             }
         };
@@ -137,92 +131,52 @@ impl Workers {
         if self.stopping.load(Ordering::Acquire) {
             return;
         }
-        if self.expected.lock().remove(&executor).is_some() {
+        if self.expected.lock().remove(&executor) {
             tracing::error!(%executor, %reason, "worker failed to start");
             if self.stillborn.fetch_add(1, Ordering::Relaxed) + 1 >= HOPELESS {
                 let _ = self
                     .driver
-                    .send(Message::Hopeless(format!("{reason}; does the program call dpark::init() first in main?")));
+                    .send(Message::Hopeless {
+                        reason: format!("{reason}; does the program call dpark::init() first in main?"),
+                        forever: true,
+                    });
                 return;
             }
         } else {
             let _ = self.driver.send(Message::ExecutorDown { executor, reason });
         }
         if let Err(error) = self.spawn_one() {
-            let _ = self.driver.send(Message::Hopeless(error.to_string()));
+            let _ = self.driver.send(Message::Hopeless { reason: error.to_string(), forever: true });
         }
-    }
-
-    async fn accept(self: Arc<Self>, listener: TcpListener) {
-        while let Ok((stream, peer)) = listener.accept().await {
-            let this = Arc::clone(&self);
-            tokio::spawn(async move {
-                if let Err(reason) = this.serve(stream).await {
-                    tracing::warn!(%peer, %reason, "a connection to the driver was refused or broke");
-                }
-            });
-        }
-    }
-
-    async fn serve(&self, stream: TcpStream) -> std::result::Result<(), String> {
-        let _ = stream.set_nodelay(true);
-        let (mut from, mut to) = stream.into_split();
-        let hello = tokio::time::timeout(HELLO, receive::<ToDriver>(&mut from)).await;
-        let hello = hello.map_err(|_| "no hello in time".to_owned())?.map_err(|error| error.to_string())?;
-        let Some(ToDriver::Hello { token, executor, build, shuffle }) = hello else {
-            return Err("the first message is not a hello".into());
-        };
-        if !same_secret(&token, &self.template.token) {
-            return Err("wrong token".into());
-        }
-        if build != self.build {
-            return Err(format!("{executor} runs another build ({build}, the driver is {})", self.build));
-        }
-        let Some(pid) = self.expected.lock().remove(&executor) else {
-            return Err(format!("{executor} is not expected"));
-        };
-        self.stillborn.store(0, Ordering::Relaxed);
-        let (outbox, mut outgoing) = mpsc::unbounded_channel::<ToWorker>();
-        let link = Link::worker(outbox, shuffle);
-        let up = Message::ExecutorUp { executor, link, slots: 1, driver: false, anywhere: true, pid };
-        let _ = self.driver.send(up);
-        tokio::spawn(async move {
-            while let Some(message) = outgoing.recv().await {
-                if send(&mut to, &message).await.is_err() {
-                    break;
-                }
-            }
-        });
-        let reason = loop {
-            match receive::<ToDriver>(&mut from).await {
-                Ok(Some(ToDriver::Report { task, report })) => {
-                    let _ = self.driver.send(Message::Report { executor, task, report });
-                }
-                Ok(Some(ToDriver::Hello { .. })) => break "a second hello".to_owned(),
-                Ok(None) => break "the worker closed its connection".to_owned(),
-                Err(error) => break format!("the worker's connection broke: {error}"),
-            }
-        };
-        // `watch` sees the end of the process at the same moment, and how it ended says more.
-        tokio::time::sleep(PROCESS_END).await;
-        if !self.stopping.load(Ordering::Acquire) {
-            let _ = self.driver.send(Message::ExecutorDown { executor, reason });
-        }
-        Ok(())
     }
 }
 
-/// Compares without telling by its time how much was right.
-fn same_secret(a: &str, b: &str) -> bool {
-    a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |diff, (x, y)| diff | (x ^ y)) == 0
+impl Roster for Workers {
+    fn arrived(&self, executor: ExecutorId, shuffle: SocketAddr, pid: u32) -> Option<mpsc::UnboundedReceiver<ToWorker>> {
+        self.expected.lock().remove(&executor).then_some(())?;
+        self.stillborn.store(0, Ordering::Relaxed);
+        let (outbox, outgoing) = mpsc::unbounded_channel();
+        let (link, host) = (Link::worker(outbox, Some(shuffle)), format!("{executor}: process {pid} on this machine"));
+        let up = Message::ExecutorUp { executor, link, slots: 1, driver: false, anywhere: true, host, pid };
+        let _ = self.driver.send(up);
+        Some(outgoing)
+    }
+
+    fn gone(&self, executor: ExecutorId, reason: String) {
+        if !self.stopping.load(Ordering::Acquire) {
+            let _ = self.driver.send(Message::ExecutorDown { executor, reason });
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dpark_executor::protocol::{ToDriver, build_id, receive};
     use dpark_lineage::{StageId, TaskError, TaskId};
     use std::io;
     use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpStream;
 
     /// Takes what is logged.
     #[derive(Clone, Default)]
@@ -258,7 +212,7 @@ mod tests {
 
     fn hello(token: &str, executor: ExecutorId, build: &str) -> ToDriver {
         let (token, build) = (token.to_owned(), build.to_owned());
-        ToDriver::Hello { token, executor, build, shuffle: (Ipv4Addr::LOCALHOST, 1).into() }
+        ToDriver::Hello { token, executor, build, shuffle: (Ipv4Addr::LOCALHOST, 1).into(), pid: 1 }
     }
 
     async fn start() -> (Arc<Workers>, mpsc::UnboundedReceiver<Message>) {
@@ -267,7 +221,7 @@ mod tests {
         let token = TOKEN.to_owned();
         let template = WorkerTemplate { token, memory: 1, store_memory: 0, compression: "lz4".into(), dir };
         let workers = Workers::start(template, 0, driver).await.unwrap();
-        workers.expected.lock().insert(EXPECTED, 1);
+        workers.expected.lock().insert(EXPECTED);
         (workers, inbox)
     }
 
@@ -278,7 +232,7 @@ mod tests {
         let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
         let _logged = tracing::subscriber::set_default(subscriber);
         let (workers, mut inbox) = start().await;
-        let build = workers.build.clone();
+        let build = build_id().unwrap();
         let task = TaskId { stage: StageId(1), partition: 0, attempt: 0 };
         let strangers = [
             (hello("a-token-that-nobody-can-quess", EXPECTED, &build), "wrong token"),
@@ -300,23 +254,31 @@ mod tests {
             assert!(logged.contains("WARN") && logged.contains("peer=127.0.0.1:"), "{logged}");
             assert!(!logged.contains(TOKEN), "the token is a secret: {logged}");
         }
-        // Without any token: a frame of four gigabytes, another protocol, and an end before the first message.
-        let (huge, http) = (&[0xff; 8][..], &b"GET / HTTP/1.1\r\n\r\n"[..]);
-        for (bytes, reason) in [(huge, "is too large"), (http, "early eof"), (&[], "the first message is not a hello")]
-        {
+        // Without any token: a frame of four gigabytes, one that only a known worker may send, another protocol, and an
+        // end before the first message.
+        let (huge, large) = (&[0xff; 8][..], &[0, 0, 0, 1][..]);
+        let http = &b"GET / HTTP/1.1\r\n\r\n"[..];
+        let nonsense = [
+            (huge, "is too large"),
+            (large, "is too large"),
+            (http, "is too large"),
+            (&[9, 0, 0, 0, 1], "early eof"),
+            (&[], "the first message is not a hello"),
+        ];
+        for (bytes, reason) in nonsense {
             let mut stream = TcpStream::connect(workers.addr).await.unwrap();
             stream.write_all(bytes).await.unwrap();
             drop(stream);
             log.until(reason).await;
         }
         assert!(inbox.try_recv().is_err(), "the driver heard of a stranger");
-        assert!(workers.expected.lock().contains_key(&EXPECTED), "the true worker may still come");
+        assert!(workers.expected.lock().contains(&EXPECTED), "the true worker may still come");
     }
 
     #[tokio::test]
     async fn a_worker_with_the_token_is_let_in_once() {
         let (workers, mut inbox) = start().await;
-        let message = hello(TOKEN, EXPECTED, &workers.build);
+        let message = hello(TOKEN, EXPECTED, &build_id().unwrap());
         let mut stream = TcpStream::connect(workers.addr).await.unwrap();
         send(&mut stream, &message).await.unwrap();
         assert!(matches!(inbox.recv().await, Some(Message::ExecutorUp { executor: EXPECTED, pid: 1, .. })));

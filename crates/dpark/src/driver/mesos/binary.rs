@@ -1,0 +1,105 @@
+//! Serves this program to agents: their executors are copies of it.
+//!
+//! One file at one address, which names its digest (so that agents may keep it) and a secret (so that nobody else has it).
+
+use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
+use hyper::body::{Bytes, Frame, Incoming};
+use hyper::header::CONTENT_LENGTH;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
+use tokio::task::AbortHandle;
+
+const CHUNK: usize = 256 << 10;
+
+/// The server, and the address of the file.
+#[derive(Debug)]
+pub(super) struct Binary {
+    pub(super) url: String,
+    accept: AbortHandle,
+}
+
+impl Drop for Binary {
+    fn drop(&mut self) {
+        self.accept.abort();
+    }
+}
+
+impl Binary {
+    /// Serves this program at a port of `ip`.
+    pub(super) async fn serve(ip: IpAddr, token: &str) -> io::Result<Self> {
+        let file = if cfg!(target_os = "linux") { PathBuf::from("/proc/self/exe") } else { std::env::current_exe()? };
+        let digest = {
+            let file = file.clone();
+            tokio::task::spawn_blocking(move || {
+                let file = std::fs::File::open(file)?;
+                io::Result::Ok(blake3::Hasher::new().update_reader(file)?.finalize().to_hex())
+            })
+        };
+        let digest = digest.await.map_err(io::Error::other)??;
+        let listener = TcpListener::bind((ip, 0)).await?;
+        let path = format!("/{token}/{}/dpark-executor", &digest.as_str()[..32]);
+        let url = format!("http://{}{path}", SocketAddr::from((ip, listener.local_addr()?.port())));
+        Ok(Self { url, accept: tokio::spawn(accept(listener, Arc::from(path), Arc::new(file))).abort_handle() })
+    }
+}
+
+async fn accept(listener: TcpListener, path: Arc<str>, file: Arc<PathBuf>) {
+    loop {
+        let Ok((stream, peer)) = listener.accept().await else { continue };
+        let (path, file) = (Arc::clone(&path), Arc::clone(&file));
+        tokio::spawn(async move {
+            let answer = service_fn(|request: Request<Incoming>| {
+                let (path, file) = (Arc::clone(&path), Arc::clone(&file));
+                async move {
+                    let wanted = request.uri().path() == &*path;
+                    if !wanted {
+                        tracing::warn!(%peer, "somebody asks the driver for what is not there");
+                    }
+                    Ok::<_, Infallible>(match wanted {
+                        true => send(&file, request.method() == Method::HEAD).await.unwrap_or_else(|error| {
+                            tracing::error!(%error, "this program cannot be read, so no agent can fetch it");
+                            empty(StatusCode::INTERNAL_SERVER_ERROR)
+                        }),
+                        false => empty(StatusCode::NOT_FOUND),
+                    })
+                }
+            });
+            let mut http = hyper::server::conn::http1::Builder::new();
+            if let Err(error) = http.timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), answer).await {
+                tracing::debug!(%peer, %error, "while an agent fetched the executor");
+            }
+        });
+    }
+}
+
+type Body = UnsyncBoxBody<Bytes, io::Error>;
+
+fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Full::default().map_err(|never| match never {}).boxed_unsync());
+    *response.status_mut() = status;
+    response
+}
+
+async fn send(file: &PathBuf, head: bool) -> io::Result<Response<Body>> {
+    let file = tokio::fs::File::open(file).await?;
+    let length = file.metadata().await?.len();
+    let mut response = empty(StatusCode::OK);
+    response.headers_mut().insert(CONTENT_LENGTH, length.into());
+    if !head {
+        let chunks = futures::stream::try_unfold(file, |mut file| async move {
+            let mut chunk = Vec::with_capacity(CHUNK);
+            let read = file.read_buf(&mut chunk).await?;
+            Ok::<_, io::Error>((read > 0).then(|| (Frame::data(Bytes::from(chunk)), file)))
+        });
+        *response.body_mut() = BodyExt::boxed_unsync(StreamBody::new(chunks));
+    }
+    Ok(response)
+}
