@@ -1,8 +1,9 @@
-//! `EXPLAIN ANALYZE`: runs the job, drops its rows and tells what each stage did.
+//! `EXPLAIN ANALYZE`: runs the job, drops its rows (a write is committed) and tells what each stage did.
 
 use crate::driver::Driver;
-use crate::job_exec::lower_for;
+use crate::job_exec::{Started, start};
 use crate::lineage_text::{stage_text, time_text};
+use crate::write::{Write, Written};
 use arrow::array::StringArray;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -19,10 +20,19 @@ use std::fmt;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
+/// What is run.
+#[derive(Debug, Clone)]
+pub(crate) enum Analyzed {
+    /// A query, whose rows are dropped.
+    Rows(Arc<dyn ExecutionPlan>),
+    /// A write, which is committed as without `EXPLAIN ANALYZE`.
+    Write(Write),
+}
+
 /// See the module. Makes rows `(plan_type, plan)`: one for the job, one a stage.
 pub(crate) struct AnalyzeExec {
     driver: Arc<Driver>,
-    input: Arc<dyn ExecutionPlan>,
+    what: Analyzed,
     config: SessionConfig,
     properties: Arc<PlanProperties>,
     verbose: bool,
@@ -31,7 +41,7 @@ pub(crate) struct AnalyzeExec {
 impl AnalyzeExec {
     pub(crate) fn new(
         driver: Arc<Driver>,
-        input: Arc<dyn ExecutionPlan>,
+        what: Analyzed,
         config: SessionConfig,
         schema: SchemaRef,
         verbose: bool,
@@ -39,26 +49,31 @@ impl AnalyzeExec {
         let eq = EquivalenceProperties::new(schema);
         let one = Partitioning::UnknownPartitioning(1);
         let properties = PlanProperties::new(eq, one, EmissionType::Final, Boundedness::Bounded);
-        Self { driver, input, config, properties: Arc::new(properties), verbose }
+        Self { driver, what, config, properties: Arc::new(properties), verbose }
     }
 
     async fn analyze(
         driver: Arc<Driver>,
-        input: Arc<dyn ExecutionPlan>,
+        what: Analyzed,
         config: SessionConfig,
         schema: SchemaRef,
         verbose: bool,
     ) -> Result<RecordBatch> {
         let (send, report) = oneshot::channel();
-        let (target, stages, mut rows) = {
-            let _order = driver.submitting();
-            let plan = lower_for(&driver, input, &config, false)?;
-            (plan.target, plan.stages.clone(), driver.run(plan, config, Some(send)))
+        let (target, stages, count) = match what {
+            Analyzed::Rows(input) => {
+                let Started { target, stages, mut rows } = start(&driver, input, &config, Some(send))?;
+                let mut count = 0;
+                while let Some(batch) = rows.try_next().await? {
+                    count += batch.num_rows() as u64;
+                }
+                (target, stages, count)
+            }
+            Analyzed::Write(write) => {
+                let Written { target, stages, rows } = write.run(&driver, &config, Some(send)).await?;
+                (target, stages, rows)
+            }
         };
-        let mut count = 0;
-        while let Some(batch) = rows.try_next().await? {
-            count += batch.num_rows();
-        }
         let report = report.await.map_err(|error| DataFusionError::External(Box::new(error)))?;
         let mut recomputed = String::new();
         if verbose || !report.recomputed.is_empty() {
@@ -81,7 +96,7 @@ impl AnalyzeExec {
 
 impl fmt::Debug for AnalyzeExec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AnalyzeExec").field("input", &self.input).finish_non_exhaustive()
+        f.debug_struct("AnalyzeExec").field("what", &self.what).finish_non_exhaustive()
     }
 }
 
@@ -114,7 +129,7 @@ impl ExecutionPlan for AnalyzeExec {
         let schema = Arc::clone(self.properties.eq_properties.schema());
         let rows = Self::analyze(
             Arc::clone(&self.driver),
-            Arc::clone(&self.input),
+            self.what.clone(),
             self.config.clone(),
             Arc::clone(&schema),
             self.verbose,

@@ -1,6 +1,7 @@
 //! The entry point: a session bound to a master.
 
 use crate::conf::Conf;
+use crate::damaged_footer;
 use crate::driver::Driver;
 use crate::error::Result;
 use crate::events::EngineEvent;
@@ -14,6 +15,7 @@ use datafusion::dataframe::DataFrame;
 use datafusion::datasource::file_format::options::{
     ArrowReadOptions, AvroReadOptions, CsvReadOptions, JsonReadOptions, ParquetReadOptions,
 };
+use datafusion::datasource::listing::ListingTableUrl;
 use datafusion::execution::context::DataFilePaths;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
@@ -65,13 +67,16 @@ impl ContextBuilder {
         let file = ConfigFile::load()?;
         let mut conf = Conf::default();
         for (key, value) in file.options() {
-            conf.set(key, &value)?;
+            conf.set(key, &value).map_err(|error| file.blame(error))?;
         }
         for (key, value) in &self.conf {
             conf.set(key, value)?;
         }
-        let master = self.master.or_else(|| std::env::var("DPARK_MASTER").ok()).or_else(|| file.master.clone());
-        let master: Master = master.as_deref().unwrap_or("local[*]").parse()?;
+        let master: Master = match (self.master.or_else(|| std::env::var("DPARK_MASTER").ok()), &file.master) {
+            (Some(master), _) => master.parse()?,
+            (None, Some(master)) => master.parse().map_err(|error| file.blame(error))?,
+            (None, None) => "local[*]".parse()?,
+        };
         let slots = match master {
             Master::Local(n) | Master::Process(n) => n,
         };
@@ -117,7 +122,11 @@ impl Context {
     /// Parquet files: a file, a directory, a glob, a list of them, local or as object-store URLs. For other than the default
     /// options use [`Context::session`].
     pub async fn read_parquet<P: DataFilePaths>(&self, paths: P) -> Result<DataFrame, DataFusionError> {
-        self.session.read_parquet(paths, ParquetReadOptions::default()).await
+        let urls = paths.to_urls()?;
+        match self.session.read_parquet(Urls(urls.clone()), ParquetReadOptions::default()).await {
+            Ok(df) => Ok(df),
+            Err(error) => Err(damaged_footer::named(error, &self.session.state(), &urls).await),
+        }
     }
 
     /// CSV files with a header: a file, a directory, a glob, a list of them, local or as object-store URLs. For other than the default
@@ -180,5 +189,14 @@ impl Context {
     /// the same without waiting.
     pub async fn stop(&self) {
         self.driver.stop().await;
+    }
+}
+
+/// Paths that were parsed before.
+struct Urls(Vec<ListingTableUrl>);
+
+impl DataFilePaths for Urls {
+    fn to_urls(self) -> Result<Vec<ListingTableUrl>, DataFusionError> {
+        Ok(self.0)
     }
 }

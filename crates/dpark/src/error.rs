@@ -47,8 +47,13 @@ pub enum Error {
         detail: String,
     },
     /// A job failed for a reason that one process would not know.
-    #[error(transparent)]
-    Job(#[from] JobError),
+    #[error("{error}{}", host.as_ref().map(|host| format!("\n{host}")).unwrap_or_default())]
+    Job {
+        /// The scheduler's reason.
+        error: JobError,
+        /// Which process and machine the executor that it names was.
+        host: Option<String>,
+    },
     /// The context was stopped while the job ran or before it started.
     #[error("the context is stopped")]
     Stopped,

@@ -10,7 +10,8 @@ use datafusion::physical_plan::{
     StatisticsContext,
 };
 use datafusion::prelude::SessionConfig;
-use dpark_plan::{JobPlan, lower, runtime_filter};
+use dpark_lineage::StageId;
+use dpark_plan::{JobPlan, StagePlan, lower, runtime_filter};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,10 +45,29 @@ impl JobExec {
             // Operators keep state; a second run needs them as new.
             plan = runtime_filter::reset(plan, &[])?;
         }
-        let _order = self.driver.submitting();
-        let job = lower_for(&self.driver, plan, &self.config, false)?;
-        Ok(self.driver.run(job, self.config.clone(), report))
+        Ok(start(&self.driver, plan, &self.config, report)?.rows)
     }
+}
+
+/// A job that was started.
+pub(crate) struct Started {
+    pub(crate) target: StageId,
+    pub(crate) stages: Vec<Arc<StagePlan>>,
+    /// In partition order.
+    pub(crate) rows: SendableRecordBatchStream,
+}
+
+/// Lowers a plan and starts its job; the report is sent when it has ended well.
+pub(crate) fn start(
+    driver: &Arc<Driver>,
+    plan: Arc<dyn ExecutionPlan>,
+    config: &SessionConfig,
+    report: Option<oneshot::Sender<JobReport>>,
+) -> Result<Started> {
+    let _order = driver.submitting();
+    let job = lower_for(driver, plan, config, false)?;
+    let (target, stages) = (job.target, job.stages.clone());
+    Ok(Started { target, stages, rows: driver.run(job, config.clone(), report) })
 }
 
 /// Lowers with the driver's stage ids; stages that compute the same become one.

@@ -55,6 +55,8 @@ pub(crate) struct ConfigFile {
     pub(crate) master: Option<String>,
     #[serde(default)]
     pub(crate) conf: BTreeMap<String, toml::Value>,
+    #[serde(skip)]
+    path: PathBuf,
 }
 
 impl ConfigFile {
@@ -68,10 +70,18 @@ impl ConfigFile {
         };
         let error = |detail: String| Error::ConfigFile { path: path.display().to_string(), detail };
         match std::fs::read_to_string(&path) {
-            Ok(text) => toml::from_str(&text).map_err(|e| error(e.to_string())),
+            Ok(text) => {
+                let read: Self = toml::from_str(&text).map_err(|e| error(e.to_string()))?;
+                Ok(Self { path, ..read })
+            }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound && named.is_none() => Ok(Self::default()),
             Err(e) => Err(error(e.to_string())),
         }
+    }
+
+    /// An error about what the file says, with its name.
+    pub(crate) fn blame(&self, error: Error) -> Error {
+        Error::ConfigFile { path: self.path.display().to_string(), detail: error.to_string() }
     }
 
     /// The options as text.

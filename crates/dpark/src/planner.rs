@@ -1,9 +1,10 @@
 //! The query planner: DataFusion plans, the result becomes a job.
 
-use crate::analyze::AnalyzeExec;
+use crate::analyze::{AnalyzeExec, Analyzed};
 use crate::damaged_footer;
 use crate::driver::Driver;
 use crate::job_exec::JobExec;
+use crate::write::{CommitExec, plan_copy};
 use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::common::Result;
@@ -57,17 +58,21 @@ impl JobPlanner {
         match plan {
             LogicalPlan::Explain(_) => planner.create_physical_plan(plan, session).await,
             LogicalPlan::Analyze(analyze) => {
-                let input = planner.create_physical_plan(&analyze.input, session).await?;
+                let what = match plan_copy(&analyze.input, &planner, session).await? {
+                    Some(write) => Analyzed::Write(write),
+                    None => Analyzed::Rows(planner.create_physical_plan(&analyze.input, session).await?),
+                };
                 let schema = Arc::clone(analyze.schema.inner());
                 let driver = Arc::clone(&self.driver);
-                Ok(Arc::new(AnalyzeExec::new(driver, input, session.config().clone(), schema, analyze.verbose)))
+                Ok(Arc::new(AnalyzeExec::new(driver, what, session.config().clone(), schema, analyze.verbose)))
             }
             _ => {
-                if let Some(write) = crate::write::plan_copy(&self.driver, plan, &planner, session).await? {
-                    return Ok(write);
+                let (driver, config) = (Arc::clone(&self.driver), session.config().clone());
+                if let Some(write) = plan_copy(plan, &planner, session).await? {
+                    return Ok(Arc::new(CommitExec::new(driver, write, config, Arc::clone(plan.schema().inner()))));
                 }
                 let input = planner.create_physical_plan(plan, session).await?;
-                Ok(Arc::new(JobExec::new(Arc::clone(&self.driver), input, session.config().clone())))
+                Ok(Arc::new(JobExec::new(driver, input, config)))
             }
         }
     }

@@ -8,8 +8,8 @@
 //!
 //! A target that exists and is not empty is refused before anything runs; a failed write leaves the target as it was.
 
-use crate::driver::Driver;
-use crate::job_exec::lower_for;
+use crate::driver::{Driver, JobReport};
+use crate::job_exec::{Started, start};
 use arrow::array::{AsArray, UInt64Array};
 use arrow::datatypes::{SchemaRef, UInt64Type};
 use arrow::record_batch::RecordBatch;
@@ -17,6 +17,7 @@ use datafusion::catalog::Session;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, exec_err, plan_err};
 use datafusion::datasource::file_format::file_type_to_format;
+use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::ListingTableUrl;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
@@ -26,29 +27,40 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
 use datafusion::physical_planner::PhysicalPlanner;
 use datafusion::prelude::SessionConfig;
-use dpark_plan::write::{ParquetWriteExec, writer_properties};
+use dpark_lineage::StageId;
+use dpark_plan::StagePlan;
+use dpark_plan::write::{ParquetWriteExec, option_texts};
 use futures::TryStreamExt;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::sync::oneshot;
 
 const TEMPORARY: &str = "_temporary";
 
+/// A data set to be written to a directory.
+#[derive(Debug, Clone)]
+pub(crate) struct Write {
+    input: Arc<dyn ExecutionPlan>,
+    dir: PathBuf,
+    /// See [`option_texts`].
+    options: Vec<(String, String)>,
+}
+
 /// Plans `COPY … TO directory` of Parquet on a local path; other copies are left to DataFusion.
 pub(crate) async fn plan_copy(
-    driver: &Arc<Driver>,
     plan: &LogicalPlan,
     planner: &dyn PhysicalPlanner,
     session: &dyn Session,
-) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+) -> Result<Option<Write>> {
     let LogicalPlan::Copy(copy) = plan else {
         return Ok(None);
     };
     let single_file = copy.options.get("single_file_output").map(|value| value.trim() == "true");
     let has_extension = Path::new(&copy.output_url).extension().is_some() && !copy.output_url.ends_with('/');
     let is_directory = single_file.map_or(!has_extension, |single| !single);
-    let is_parquet = file_type_to_format(&copy.file_type)?.get_ext() == "parquet";
-    if !is_parquet || !is_directory || !copy.partition_by.is_empty() {
+    let factory = file_type_to_format(&copy.file_type)?;
+    if factory.get_ext() != "parquet" || !is_directory || !copy.partition_by.is_empty() {
         return Ok(None);
     }
     let url = ListingTableUrl::parse(&copy.output_url)?;
@@ -58,25 +70,16 @@ pub(crate) async fn plan_copy(
     let Some(dir) = local_path(&copy.output_url) else {
         return Ok(None);
     };
-    let ours = |key: &str| key != "single_file_output" && !key.starts_with("execution.");
-    let mut options: Vec<_> = session_options(session);
-    options.extend(copy.options.iter().filter(|(key, _)| ours(key)).map(|(key, value)| (key.clone(), value.clone())));
+    // The session's settings, the caller's in their place, and above them the statement's: wrong ones are told before
+    // anything is touched.
+    let of_format = |key: &&String| *key != "single_file_output" && !key.starts_with("execution.");
+    let options = copy.options.iter().filter(|(key, _)| of_format(key));
+    let format = factory.create(session, &options.map(|(key, value)| (key.clone(), value.clone())).collect())?;
+    let Some(format) = format.downcast_ref::<ParquetFormat>() else {
+        return Ok(None);
+    };
     let input = planner.create_physical_plan(&copy.input, session).await?;
-    // Wrong options are told before anything is touched.
-    writer_properties(&options, &input.schema())?;
-    let schema = Arc::clone(copy.output_schema.inner());
-    let (driver, config) = (Arc::clone(driver), session.config().clone());
-    Ok(Some(Arc::new(CommitExec::new(driver, input, config, dir, options, schema))))
-}
-
-/// The session's own Parquet writer settings, which a statement's options override.
-fn session_options(session: &dyn Session) -> Vec<(String, String)> {
-    let parquet = &session.config_options().execution.parquet;
-    let mut options = vec![("max_row_group_size".to_owned(), parquet.max_row_group_size.to_string())];
-    if let Some(compression) = &parquet.compression {
-        options.push(("compression".to_owned(), compression.clone()));
-    }
-    options
+    Ok(Some(Write { input, dir, options: option_texts(format.options()) }))
 }
 
 fn local_path(url: &str) -> Option<PathBuf> {
@@ -86,29 +89,55 @@ fn local_path(url: &str) -> Option<PathBuf> {
     }
 }
 
-/// Runs the write as a job and commits it. Makes one row: `count`.
-struct CommitExec {
+/// What a write did.
+pub(crate) struct Written {
+    pub(crate) target: StageId,
+    pub(crate) stages: Vec<Arc<StagePlan>>,
+    /// In all files.
+    pub(crate) rows: u64,
+}
+
+impl Write {
+    /// The job's last stage: its tasks write their files below the temporary directory.
+    pub(crate) fn tasks(&self) -> Arc<dyn ExecutionPlan> {
+        let temporary = self.dir.join(TEMPORARY);
+        Arc::new(ParquetWriteExec::new(Arc::clone(&self.input), temporary, self.options.clone()))
+    }
+
+    /// Runs the job and commits what it wrote.
+    pub(crate) async fn run(
+        &self,
+        driver: &Arc<Driver>,
+        config: &SessionConfig,
+        report: Option<oneshot::Sender<JobReport>>,
+    ) -> Result<Written> {
+        let attempt = Attempt::begin(&self.dir)?;
+        let Started { target, stages, rows } = start(driver, self.tasks(), config, report)?;
+        let manifests: Vec<RecordBatch> = rows.try_collect().await?;
+        let (mut files, mut rows) = (vec![], 0);
+        for manifest in &manifests {
+            files.extend(manifest.column(0).as_string::<i32>().iter().flatten().map(str::to_owned));
+            rows += manifest.column(1).as_primitive::<UInt64Type>().iter().flatten().sum::<u64>();
+        }
+        attempt.commit(&files)?;
+        Ok(Written { target, stages, rows })
+    }
+}
+
+/// Runs a write. Makes one row: `count`.
+pub(crate) struct CommitExec {
     driver: Arc<Driver>,
-    input: Arc<dyn ExecutionPlan>,
+    write: Write,
     config: SessionConfig,
-    dir: PathBuf,
-    options: Vec<(String, String)>,
     properties: Arc<PlanProperties>,
 }
 
 impl CommitExec {
-    fn new(
-        driver: Arc<Driver>,
-        input: Arc<dyn ExecutionPlan>,
-        config: SessionConfig,
-        dir: PathBuf,
-        options: Vec<(String, String)>,
-        schema: SchemaRef,
-    ) -> Self {
+    pub(crate) fn new(driver: Arc<Driver>, write: Write, config: SessionConfig, schema: SchemaRef) -> Self {
         let eq = EquivalenceProperties::new(schema);
         let one = Partitioning::UnknownPartitioning(1);
         let properties = PlanProperties::new(eq, one, EmissionType::Final, Boundedness::Bounded);
-        Self { driver, input, config, dir, options, properties: Arc::new(properties) }
+        Self { driver, write, config, properties: Arc::new(properties) }
     }
 }
 
@@ -177,40 +206,15 @@ fn at(path: &Path, error: std::io::Error) -> DataFusionError {
     DataFusionError::IoError(std::io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }
 
-async fn write(
-    driver: Arc<Driver>,
-    input: Arc<dyn ExecutionPlan>,
-    config: SessionConfig,
-    dir: PathBuf,
-    options: Vec<(String, String)>,
-    schema: SchemaRef,
-) -> Result<RecordBatch> {
-    let attempt = Attempt::begin(&dir)?;
-    let writer = ParquetWriteExec::new(input, dir.join(TEMPORARY), options);
-    let manifests = {
-        let _order = driver.submitting();
-        let job = lower_for(&driver, Arc::new(writer), &config, false)?;
-        driver.run(job, config, None)
-    };
-    let manifests: Vec<RecordBatch> = manifests.try_collect().await?;
-    let (mut files, mut count) = (vec![], 0);
-    for manifest in &manifests {
-        files.extend(manifest.column(0).as_string::<i32>().iter().flatten().map(str::to_owned));
-        count += manifest.column(1).as_primitive::<UInt64Type>().iter().flatten().sum::<u64>();
-    }
-    attempt.commit(&files)?;
-    Ok(RecordBatch::try_new(schema, vec![Arc::new(UInt64Array::from(vec![count]))])?)
-}
-
 impl fmt::Debug for CommitExec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CommitExec").field("dir", &self.dir).field("input", &self.input).finish_non_exhaustive()
+        f.debug_struct("CommitExec").field("write", &self.write).finish_non_exhaustive()
     }
 }
 
 impl DisplayAs for CommitExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "CommitExec: dir={}", self.dir.display())
+        write!(f, "CommitExec: dir={}", self.write.dir.display())
     }
 }
 
@@ -235,14 +239,12 @@ impl ExecutionPlan for CommitExec {
     }
     fn execute(&self, _partition: usize, _context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let schema = Arc::clone(self.properties.eq_properties.schema());
-        let row = write(
-            Arc::clone(&self.driver),
-            Arc::clone(&self.input),
-            self.config.clone(),
-            self.dir.clone(),
-            self.options.clone(),
-            Arc::clone(&schema),
-        );
+        let (driver, write, config) = (Arc::clone(&self.driver), self.write.clone(), self.config.clone());
+        let made = Arc::clone(&schema);
+        let row = async move {
+            let written = write.run(&driver, &config, None).await?;
+            Ok(RecordBatch::try_new(made, vec![Arc::new(UInt64Array::from(vec![written.rows]))])?)
+        };
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::once(row))))
     }
 }

@@ -10,7 +10,7 @@
 //! |---|---|
 //! | [`executor`] | stages and running tasks of one process |
 //! | [`task`] | one task from launch to report |
-//! | `scatter` | which rows go to which bucket |
+//! | [`scatter`] | which rows go to which bucket |
 //! | [`inputs`] | what a fragment's leaves read |
 //! | [`memory`] | one bounded pool for operators and kept outputs |
 //! | [`objects`] | object stores by URL |
@@ -25,7 +25,7 @@ pub mod inputs;
 pub mod memory;
 pub mod objects;
 pub mod protocol;
-mod scatter;
+pub mod scatter;
 pub mod task;
 pub mod worker;
 

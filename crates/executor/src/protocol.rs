@@ -15,6 +15,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 /// Larger frames are refused: they can only be noise or an attack.
 const MAX_FRAME: usize = 1 << 30;
 
+/// The same for the first frame of a connection, whose sender is not known yet.
+const MAX_FIRST_FRAME: usize = 64 << 10;
+
 /// What a worker must know to start; it comes through its standard input, which stays open as long as the driver lives.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct WorkerConfig {
@@ -142,12 +145,24 @@ pub async fn send<T: Serialize>(to: &mut (impl AsyncWrite + Unpin), message: &T)
 
 /// Reads one message; `None` when the other side has closed between messages.
 pub async fn receive<T: DeserializeOwned>(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<T>> {
+    receive_at_most(MAX_FRAME, from).await
+}
+
+/// Reads the first message of somebody who has not shown a token yet.
+pub async fn receive_first<T: DeserializeOwned>(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<T>> {
+    receive_at_most(MAX_FIRST_FRAME, from).await
+}
+
+async fn receive_at_most<T: DeserializeOwned>(
+    limit: usize,
+    from: &mut (impl AsyncRead + Unpin),
+) -> io::Result<Option<T>> {
     let length = match from.read_u32_le().await {
         Ok(length) => length as usize,
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
         Err(error) => return Err(error),
     };
-    if length > MAX_FRAME {
+    if length > limit {
         return Err(io::Error::new(io::ErrorKind::InvalidData, format!("a frame of {length} bytes is too large")));
     }
     let mut bytes = vec![0; length];

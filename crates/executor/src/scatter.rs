@@ -16,7 +16,7 @@ use dpark_shuffle::MapWriter;
 use std::sync::Arc;
 
 /// See the module.
-pub(crate) enum Scatter {
+pub enum Scatter {
     /// Everything goes to the only bucket, in order.
     Whole,
     /// Rows go by the hash of their keys.
@@ -34,7 +34,7 @@ pub(crate) enum Scatter {
 
 impl Scatter {
     /// For the task of partition `partition` of `partitions`.
-    pub(crate) fn new(output: &Output, partition: usize, partitions: usize) -> Result<Self> {
+    pub fn new(output: &Output, partition: usize, partitions: usize) -> Result<Self> {
         Ok(match output {
             Output::Forward | Output::Exchange(Partitioning::Hash(_, 1)) => Scatter::Whole,
             Output::Exchange(Partitioning::Hash(keys, buckets)) => {
@@ -47,7 +47,7 @@ impl Scatter {
     }
 
     /// Writes the rows of `batch`.
-    pub(crate) fn write(&mut self, batch: RecordBatch, writer: &mut MapWriter) -> Result<()> {
+    pub fn write(&mut self, batch: RecordBatch, writer: &mut MapWriter) -> Result<()> {
         match self {
             Scatter::Whole => writer.push(0, batch).map_err(store_error),
             Scatter::Other(partitioner) => {

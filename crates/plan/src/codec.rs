@@ -101,6 +101,46 @@ impl DparkCodec {
     pub(crate) fn new(known: &Arc<TaskContext>) -> Self {
         Self { known: Arc::clone(known) }
     }
+
+    /// Writes one of our nodes, its expressions by `codec`: this one or one around it.
+    pub(crate) fn encode_node(
+        &self,
+        node: &Arc<dyn ExecutionPlan>,
+        buf: &mut Vec<u8>,
+        converter: &dyn PhysicalProtoConverterExtension,
+        codec: &dyn PhysicalExtensionCodec,
+    ) -> Result<()> {
+        let exprs = Exprs(converter, codec);
+        let encoded = if let Some(read) = node.downcast_ref::<ShuffleReadExec>() {
+            let shape = exprs.encode_shape(read.properties())?;
+            Node::Read { stage: read.stage(), kind: read.kind(), shape }
+        } else if let Some(sink) = node.downcast_ref::<StageSinkExec>() {
+            let output = match &sink.output {
+                Output::Forward => None,
+                Output::Exchange(partitioning) => Some(exprs.encode_partitioning(partitioning)?),
+            };
+            let summaries =
+                sink.summaries.iter().map(|summary| summary.keys.iter().map(|key| exprs.encode(key)).collect());
+            Node::Sink { output, summaries: summaries.collect::<Result<_>>()?, side_effects: sink.side_effects }
+        } else if let Some(map) = node.downcast_ref::<MapBatchesExec>() {
+            let (function, argument) = map.function();
+            Node::MapBatches {
+                function: function.clone(),
+                argument: argument.to_vec(),
+                schema: encode_schema(&map.schema())?,
+                ordered: map.keeps_order(),
+            }
+        } else if let Some(write) = node.downcast_ref::<ParquetWriteExec>() {
+            let (dir, options) = write.target();
+            Node::ParquetWrite { dir: dir.to_path_buf(), options: options.to_vec() }
+        } else if let Some(scan) = node.downcast_ref::<CompressedScanExec>() {
+            Node::CompressedScan { compression: scan.compression() }
+        } else {
+            return internal_err!("{} cannot leave its process", node.name());
+        };
+        *buf = postcard::to_stdvec(&encoded).map_err(malformed)?;
+        Ok(())
+    }
 }
 
 impl fmt::Debug for DparkCodec {
@@ -134,7 +174,7 @@ struct SortKey {
     nulls_first: bool,
 }
 
-struct Exprs<'a>(&'a dyn PhysicalProtoConverterExtension, &'a DparkCodec);
+struct Exprs<'a>(&'a dyn PhysicalProtoConverterExtension, &'a dyn PhysicalExtensionCodec);
 
 impl Exprs<'_> {
     fn encode(&self, expr: &Arc<dyn PhysicalExpr>) -> Result<Vec<u8>> {
@@ -214,36 +254,7 @@ impl PhysicalExtensionCodec for DparkCodec {
         buf: &mut Vec<u8>,
         converter: &dyn PhysicalProtoConverterExtension,
     ) -> Result<()> {
-        let exprs = Exprs(converter, self);
-        let encoded = if let Some(read) = node.downcast_ref::<ShuffleReadExec>() {
-            let shape = exprs.encode_shape(read.properties())?;
-            Node::Read { stage: read.stage(), kind: read.kind(), shape }
-        } else if let Some(sink) = node.downcast_ref::<StageSinkExec>() {
-            let output = match &sink.output {
-                Output::Forward => None,
-                Output::Exchange(partitioning) => Some(exprs.encode_partitioning(partitioning)?),
-            };
-            let summaries =
-                sink.summaries.iter().map(|summary| summary.keys.iter().map(|key| exprs.encode(key)).collect());
-            Node::Sink { output, summaries: summaries.collect::<Result<_>>()?, side_effects: sink.side_effects }
-        } else if let Some(map) = node.downcast_ref::<MapBatchesExec>() {
-            let (function, argument) = map.function();
-            Node::MapBatches {
-                function: function.clone(),
-                argument: argument.to_vec(),
-                schema: encode_schema(&map.schema())?,
-                ordered: map.keeps_order(),
-            }
-        } else if let Some(write) = node.downcast_ref::<ParquetWriteExec>() {
-            let (dir, options) = write.target();
-            Node::ParquetWrite { dir: dir.to_path_buf(), options: options.to_vec() }
-        } else if let Some(scan) = node.downcast_ref::<CompressedScanExec>() {
-            Node::CompressedScan { compression: scan.compression() }
-        } else {
-            return internal_err!("{} cannot leave its process", node.name());
-        };
-        *buf = postcard::to_stdvec(&encoded).map_err(malformed)?;
-        Ok(())
+        self.encode_node(&node, buf, converter, self)
     }
 
     fn try_decode(

@@ -23,7 +23,7 @@ use crate::map_batches::MapBatchesExec;
 use crate::runtime_filter::RuntimeFilter;
 use crate::shuffle_read::ShuffleReadExec;
 use crate::sink::StageSinkExec;
-use crate::stage::{JobPlan, Output, StagePlan};
+use crate::stage::{JobPlan, StagePlan};
 use arrow::datatypes::Schema;
 use datafusion::common::{Result, internal_err, not_impl_err};
 use datafusion::datasource::memory::MemorySourceConfig;
@@ -31,8 +31,8 @@ use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::{AggregateUDF, HigherOrderUDF, Operator, ScalarUDF, Volatility, WindowUDF};
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{BinaryExpr, lit};
-use datafusion::physical_expr::{Partitioning, PhysicalExpr};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion_proto::bytes::physical_plan_to_bytes_with_proto_converter;
 use datafusion_proto::physical_plan::to_proto::serialize_physical_expr_with_converter;
@@ -136,10 +136,6 @@ fn of_stage(
     }
     let codec = Identity { reads, codec: DparkCodec::new(known) };
     let mut bytes = source_bytes(&stage.plan)?;
-    if let Output::Exchange(Partitioning::Hash(keys, _)) = &stage.output {
-        // Also refuses volatile functions among them.
-        keys.iter().try_for_each(|key| converter.physical_expr_to_proto(key, &codec).map(drop))?;
-    }
     let sink: Arc<dyn ExecutionPlan> = Arc::new(StageSinkExec::from(stage));
     bytes.extend(physical_plan_to_bytes_with_proto_converter(codec::portable(sink)?, &codec, converter)?);
     for filter in stage.filters.iter().filter(|filter| !converter.open.contains(&filter.id)) {
@@ -291,17 +287,16 @@ impl PhysicalExtensionCodec for Identity {
             let Some(fingerprint) = self.reads.get(&read.stage()) else {
                 return internal_err!("{} is read but no input", read.stage());
             };
-            self.codec.try_encode(Arc::new(read.clone().with_stage(StageId(0))), buf, converter)?;
+            let nameless: Arc<dyn ExecutionPlan> = Arc::new(read.clone().with_stage(StageId(0)));
+            self.codec.encode_node(&nameless, buf, converter, self)?;
             buf.extend_from_slice(&fingerprint.0);
             return Ok(());
         }
+        self.codec.encode_node(&node, buf, converter, self)?;
         if let Some(map) = node.downcast_ref::<MapBatchesExec>() {
-            let id = map.id();
-            self.codec.try_encode(node, buf, converter)?;
-            buf.extend_from_slice(&id.to_le_bytes());
-            return Ok(());
+            buf.extend_from_slice(&map.id().to_le_bytes());
         }
-        self.codec.try_encode(node, buf, converter)
+        Ok(())
     }
 
     fn try_decode(
@@ -337,6 +332,7 @@ impl PhysicalExtensionCodec for Identity {
         refuse_volatile(node.name(), node.signature().volatility)?;
         self.codec.try_encode_udwf(node, buf)
     }
+
     fn try_encode_higher_order_function(&self, node: &HigherOrderUDF, buf: &mut Vec<u8>) -> Result<()> {
         self.codec.try_encode_higher_order_function(node, buf)
     }

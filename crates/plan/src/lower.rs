@@ -58,7 +58,7 @@ pub fn lower(plan: Arc<dyn ExecutionPlan>, ids: &dyn StageIds, dry_run: bool) ->
     }
     let (target, partitions) = root?;
     let mut stages = lowering.stages;
-    runtime_filter::attach(&mut stages, lowering.joins);
+    runtime_filter::attach(&mut stages, lowering.joins)?;
     Ok(JobPlan {
         stages: stages.into_iter().map(Arc::new).collect(),
         target,

@@ -76,11 +76,6 @@ impl StagePlan {
         self.plan.schema()
     }
 
-    /// What a leaf that names `stage` reads.
-    pub fn read_under(&self, stage: StageId) -> StageId {
-        self.renamed.iter().find(|(name, _)| *name == stage).map_or(stage, |(_, other)| *other)
-    }
-
     /// The stages read, by the names that the leaves have for them.
     pub fn reads(&self) -> impl Iterator<Item = (StageId, StageId)> + '_ {
         let same = self.inputs.iter().map(|input| (input.stage, input.stage));
@@ -155,7 +150,7 @@ pub struct JobPlan {
     /// Cached data sets that this job makes for the first time; their stages outlive it.
     pub pins: Vec<StageId>,
     /// What the stages compute, as far as that can be compared; see [`crate::fingerprint`].
-    pub fingerprints: Fingerprints,
+    pub fingerprints: HashMap<StageId, Fingerprint>,
 }
 
 impl JobPlan {
@@ -164,24 +159,24 @@ impl JobPlan {
         if self.stages.len() < 2 {
             return self;
         }
-        self.fingerprints = fingerprints(&self, options, known);
+        let Fingerprints { of, unfiltered } = fingerprints(&self, options, known);
         let shareable: Vec<StageId> =
             self.stages.iter().map(|stage| stage.id).filter(|stage| self.is_shareable(*stage)).collect();
         let mut first: HashMap<Fingerprint, StageId> = HashMap::new();
         for stage in &shareable {
-            if let Some(fingerprint) = self.fingerprints.of.get(stage) {
+            if let Some(fingerprint) = of.get(stage) {
                 first.entry(*fingerprint).or_insert(*stage);
             }
         }
         let mut same = HashMap::new();
         for stage in shareable {
-            let Fingerprints { of, unfiltered } = &self.fingerprints;
             let kept = unfiltered.get(&stage).and_then(|print| first.get(print));
             let kept = kept.or_else(|| first.get(of.get(&stage)?));
             if let Some(kept) = kept.filter(|kept| **kept != stage) {
                 same.insert(stage, *kept);
             }
         }
+        self.fingerprints = of;
         self.substitute(&same)
     }
 

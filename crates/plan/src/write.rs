@@ -9,7 +9,7 @@ use arrow::record_batch::RecordBatch;
 use datafusion::common::config::TableParquetOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, internal_err};
-use datafusion::config::ConfigField;
+use datafusion::config::{ConfigField, Visit};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
@@ -19,7 +19,8 @@ use datafusion::physical_plan::{
 };
 use futures::StreamExt;
 use parquet::arrow::ArrowWriter;
-use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::file::properties::WriterPropertiesBuilder;
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -35,7 +36,7 @@ pub struct ParquetWriteExec {
 }
 
 impl ParquetWriteExec {
-    /// Writes below `dir`, which must exist when tasks run. `options` are those of DataFusion's Parquet format.
+    /// Writes below `dir`, which must exist when tasks run. `options` are those of [`option_texts`].
     pub fn new(input: Arc<dyn ExecutionPlan>, dir: PathBuf, options: Vec<(String, String)>) -> Self {
         let fields = vec![Field::new("file", DataType::Utf8, false), Field::new("rows", DataType::UInt64, false)];
         let eq = EquivalenceProperties::new(Arc::new(Schema::new(fields)));
@@ -50,28 +51,55 @@ impl ParquetWriteExec {
     }
 }
 
-/// The writer's properties for DataFusion's Parquet options.
-pub fn writer_properties(options: &[(String, String)], schema: &SchemaRef) -> Result<WriterProperties> {
+/// Those of DataFusion's Parquet options that are not the default, as text.
+pub fn option_texts(options: &TableParquetOptions) -> Vec<(String, String)> {
+    struct Texts(Vec<(String, String)>);
+    impl Visit for Texts {
+        fn some<V: fmt::Display>(&mut self, key: &str, value: V, _: &'static str) {
+            self.0.push((key.trim_start_matches('.').to_owned(), value.to_string()));
+        }
+        fn none(&mut self, _: &str, _: &'static str) {}
+    }
+    let texts = |options: &TableParquetOptions| {
+        let mut texts = Texts(vec![]);
+        options.visit(&mut texts, "", "");
+        texts.0
+    };
+    let usual = texts(&TableParquetOptions::default());
+    let mut chosen = texts(options);
+    chosen.retain(|text| !usual.contains(text));
+    let metadata = options.key_value_metadata.iter();
+    chosen.extend(metadata.map(|(key, value)| (format!("metadata::{key}"), value.clone().unwrap_or_default())));
+    chosen.sort();
+    chosen
+}
+
+/// How a file is written, by options as [`option_texts`] gives them.
+fn writer_options(options: &[(String, String)], schema: &SchemaRef) -> Result<ArrowWriterOptions> {
     let mut parquet = TableParquetOptions::default();
     for (key, value) in options {
-        parquet.set(key.strip_prefix("format.").unwrap_or(key), value)?;
+        parquet.set(key, value)?;
     }
-    parquet.arrow_schema(schema);
-    Ok(WriterPropertiesBuilder::try_from(&parquet)?.build())
+    let bare = parquet.global.skip_arrow_metadata;
+    if !bare {
+        parquet.arrow_schema(schema);
+    }
+    let properties = WriterPropertiesBuilder::try_from(&parquet)?.build();
+    Ok(ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(bare))
 }
 
 async fn write(
     mut rows: SendableRecordBatchStream,
     dir: PathBuf,
     name: String,
-    properties: WriterProperties,
+    options: ArrowWriterOptions,
 ) -> Result<u64> {
     let path = dir.join(&name);
     let failed = |error: std::io::Error| {
         DataFusionError::IoError(std::io::Error::new(error.kind(), format!("cannot write {}: {error}", path.display())))
     };
     let file = File::create_new(&path).map_err(failed)?;
-    let mut writer = ArrowWriter::try_new(file, rows.schema(), Some(properties))?;
+    let mut writer = ArrowWriter::try_new_with_options(file, rows.schema(), options)?;
     let mut count = 0;
     while let Some(batch) = rows.next().await.transpose()? {
         count += batch.num_rows() as u64;
@@ -113,11 +141,11 @@ impl ExecutionPlan for ParquetWriteExec {
         let attempt = context.task_id().unwrap_or_default().replace(' ', "-");
         let name = format!("part-{partition:05}.{attempt}.parquet");
         let schema = Arc::clone(self.properties.eq_properties.schema());
-        let properties = writer_properties(&self.options, &self.input.schema())?;
+        let options = writer_options(&self.options, &self.input.schema())?;
         let (rows, dir) = (self.input.execute(partition, context)?, self.dir.clone());
         let made = Arc::clone(&schema);
         let row = async move {
-            let count = write(rows, dir, name.clone(), properties).await?;
+            let count = write(rows, dir, name.clone(), options).await?;
             let columns: Vec<arrow::array::ArrayRef> =
                 vec![Arc::new(StringArray::from(vec![name])), Arc::new(UInt64Array::from(vec![count]))];
             Ok(RecordBatch::try_new(made, columns)?)

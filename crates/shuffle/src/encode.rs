@@ -5,6 +5,7 @@
 //! read alone and in any order, so they cannot lean on dictionaries of earlier blocks.
 
 use crate::frame::{Corrupt, HEAD, Head, Kind, frame};
+use crate::memory::batch_bytes;
 use arrow::array::{Array, ArrayData, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, make_array};
 use arrow::buffer::Buffer;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
@@ -39,6 +40,17 @@ fn options(compression: Compression) -> Result<IpcWriteOptions, ArrowError> {
             options.try_with_compression(Some(CompressionType::ZSTD))?.try_with_compression_level(Some(1))
         }
     }
+}
+
+/// A block is decoded whole, and a reader that merges many outputs holds one of each: wide rows make small blocks.
+const BLOCK_BYTES: usize = 2 << 20;
+
+/// The rows of a batch in parts of about [`BLOCK_BYTES`] or less, each to be a block.
+pub(crate) fn pieces(batch: &RecordBatch) -> impl Iterator<Item = RecordBatch> + '_ {
+    let rows = batch.num_rows();
+    let parts = batch_bytes(batch).div_ceil(BLOCK_BYTES).clamp(1, rows.max(1));
+    let step = rows.div_ceil(parts).max(1);
+    (0..rows).step_by(step).map(move |at| batch.slice(at, step.min(rows - at)))
 }
 
 /// One encoded batch: a frame head and the pieces of its body, which share the arrays' buffers when not compressed.

@@ -5,7 +5,7 @@
 //! so a slow reader costs one chunk of memory and no thread.
 
 use crate::counters::add;
-use crate::encode::{Encoder, schema_frame};
+use crate::encode::{Encoder, pieces, schema_frame};
 use crate::file::{Bad, RawBlocks};
 use crate::frame::{Corrupt, Kind, frame};
 use crate::store::{BlockStore, Source};
@@ -243,9 +243,11 @@ impl Sending {
                     self.encoder = Some((Arc::clone(&schema), encoder));
                 }
                 if let Some((_, encoder)) = &mut self.encoder {
-                    let block = encoder.encode(&batch).map_err(encoding)?;
-                    out.extend_from_slice(&block.head);
-                    block.body.iter().for_each(|piece| out.extend_from_slice(piece));
+                    for rows in pieces(&batch) {
+                        let block = encoder.encode(&rows).map_err(encoding)?;
+                        out.extend_from_slice(&block.head);
+                        block.body.iter().for_each(|piece| out.extend_from_slice(piece));
+                    }
                 }
                 self.current = Some(Current::Memory(schema, batches));
             }

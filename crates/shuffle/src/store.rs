@@ -9,7 +9,7 @@
 
 use crate::counters::{Counters, add};
 use crate::dir::StoreDir;
-use crate::encode::{Compression, Encoder};
+use crate::encode::{Compression, Encoder, pieces};
 use crate::error::StoreError;
 use crate::file::{Bad, FileWriter, RawBlocks, ShuffleFile};
 use crate::local::LocalBlocks;
@@ -277,8 +277,8 @@ impl BlockStore {
         let mut encoder = Encoder::new(&memory.schema, self.config.compression)?;
         let mut out = FileWriter::create(self.temporary(task, "evict.tmp"), self.path(task), &memory.schema)?;
         for bucket in &memory.buckets {
-            for batch in bucket {
-                out.block(&encoder.encode(batch)?, batch.num_rows())?;
+            for rows in bucket.iter().flat_map(pieces) {
+                out.block(&encoder.encode(&rows)?, rows.num_rows())?;
             }
             out.end_bucket();
         }

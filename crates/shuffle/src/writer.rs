@@ -11,7 +11,7 @@
 //! moved to disk first (they may never be read from here), then this writer spills; one input batch is always let in.
 
 use crate::bucket::Bucket;
-use crate::encode::{Encoder, adopt, same_types};
+use crate::encode::{Encoder, adopt, pieces, same_types};
 use crate::error::StoreError;
 use crate::file::FileWriter;
 use crate::gather::{Pending, Sink};
@@ -292,7 +292,7 @@ impl Sink for ToSpill<'_> {
         self.done[bucket].take()?.into_iter().try_for_each(|batch| self.take(bucket, batch))
     }
     fn take(&mut self, bucket: usize, batch: RecordBatch) -> Result<(), StoreError> {
-        self.spill.block(bucket, &self.encoder.encode(&batch)?, batch.num_rows())
+        pieces(&batch).try_for_each(|rows| self.spill.block(bucket, &self.encoder.encode(&rows)?, rows.num_rows()))
     }
 }
 
@@ -316,7 +316,7 @@ impl Sink for ToFile {
         self.done[bucket].take()?.into_iter().try_for_each(|batch| self.take(bucket, batch))
     }
     fn take(&mut self, _bucket: usize, batch: RecordBatch) -> Result<(), StoreError> {
-        self.out.block(&self.encoder.encode(&batch)?, batch.num_rows())
+        pieces(&batch).try_for_each(|rows| self.out.block(&self.encoder.encode(&rows)?, rows.num_rows()))
     }
 }
 

@@ -87,6 +87,8 @@ pub(crate) struct EventLoop {
     scheduler: Scheduler,
     started: Instant,
     links: Links,
+    /// Of every executor there was, for error messages.
+    hosts: HashMap<ExecutorId, String>,
     stages: HashMap<StageId, Stage>,
     jobs: HashMap<JobId, Job>,
     places: HashMap<StageId, Places>,
@@ -115,6 +117,7 @@ impl EventLoop {
             scheduler: Scheduler::new(SchedulerConfig { max_failures, ..Default::default() }),
             started: Instant::now(),
             links: Links::new(),
+            hosts: HashMap::new(),
             stages: HashMap::new(),
             jobs: HashMap::new(),
             places: HashMap::new(),
@@ -165,6 +168,7 @@ impl EventLoop {
             Message::Report { executor, task, report } => self.report(executor, task, *report),
             Message::ExecutorUp { executor, link, slots, driver, anywhere, pid } => {
                 self.links.insert(executor, link);
+                self.hosts.insert(executor, format!("{executor}: process {pid} on this machine"));
                 self.tell(EngineEvent::ExecutorAdded { executor, pid });
                 self.schedule(Event::ExecutorAdded { executor, slots, driver, anywhere });
             }
@@ -313,7 +317,13 @@ impl EventLoop {
                     let _ = job.events.send(JobEvent::Finished(Box::new(report)));
                 }
             }
-            Action::JobFailed { job, error } => self.fail(job, job_error(error)),
+            Action::JobFailed { job, error } => {
+                let host = match &error {
+                    JobError::TaskFailed { executor, .. } => self.hosts.get(executor),
+                    _ => None,
+                };
+                self.fail(job, job_error(error, host.cloned()));
+            }
         }
     }
 
@@ -417,13 +427,13 @@ impl EventLoop {
         }
     }
 
-    fn fail(&mut self, job: JobId, error: DataFusionError) {
-        self.let_go(job);
-        let recomputed = self.scheduler.recomputed(job).to_vec();
-        self.tell(EngineEvent::JobEnded { job, error: Some(error.to_string()), recomputed });
-        if let Some(job) = self.jobs.remove(&job) {
-            let _ = job.events.send(JobEvent::Failed(error));
-        }
+    /// Tells of a job's failure, unless that was done before.
+    fn fail(&mut self, id: JobId, error: DataFusionError) {
+        self.let_go(id);
+        let Some(job) = self.jobs.remove(&id) else { return };
+        let recomputed = self.scheduler.recomputed(id).to_vec();
+        self.tell(EngineEvent::JobEnded { job: id, error: Some(error.to_string()), recomputed });
+        let _ = job.events.send(JobEvent::Failed(error));
     }
 
     fn tell(&self, event: EngineEvent) {
@@ -446,7 +456,7 @@ impl EventLoop {
 }
 
 /// The error a user sees: a query's own fault as one process would say it, everything else with its place.
-fn job_error(error: JobError) -> DataFusionError {
+fn job_error(error: JobError, host: Option<String>) -> DataFusionError {
     match error {
         JobError::TaskFailed { error: TaskError::User { kind, message }, .. } if kind != UserErrorKind::Closure => {
             query_error(&message)
@@ -454,7 +464,7 @@ fn job_error(error: JobError) -> DataFusionError {
         JobError::TaskFailed { error: TaskError::Oom(message), .. } => DataFusionError::ResourcesExhausted(format!(
             "{message}\nraise it with executor.memory, or lower shuffle.partitions' share by using more of them"
         )),
-        error => Error::Job(error).into(),
+        error => Error::Job { error, host }.into(),
     }
 }
 

@@ -47,7 +47,7 @@ impl Reuse {
 
     /// The stages of a job for which another stage's output serves as well: from the job's to the other.
     pub(crate) fn matches(&self, plan: &JobPlan) -> HashMap<StageId, StageId> {
-        let shareable = plan.fingerprints.of.iter().filter(|(stage, _)| plan.is_shareable(**stage));
+        let shareable = plan.fingerprints.iter().filter(|(stage, _)| plan.is_shareable(**stage));
         shareable.filter_map(|(stage, fingerprint)| Some((*stage, self.entries.get(fingerprint)?.stage))).collect()
     }
 
@@ -57,7 +57,7 @@ impl Reuse {
             return vec![];
         }
         let read: HashSet<StageId> = plan.read_stages().collect();
-        for fingerprint in matched.keys().filter_map(|stage| plan.fingerprints.of.get(stage)) {
+        for fingerprint in matched.keys().filter_map(|stage| plan.fingerprints.get(stage)) {
             if let Some(entry) = self.entries.get_mut(fingerprint).filter(|entry| read.contains(&entry.stage)) {
                 tracing::debug!(%job, stage = %entry.stage, ?fingerprint, "reads a kept exchange");
                 entry.jobs.insert(job);
@@ -65,7 +65,7 @@ impl Reuse {
         }
         let mut pins = vec![];
         for stage in plan.stages.iter().map(|stage| stage.id).filter(|stage| plan.is_shareable(*stage)) {
-            if let Some(fingerprint) = plan.fingerprints.of.get(&stage) {
+            if let Some(fingerprint) = plan.fingerprints.get(&stage) {
                 let entry = Entry { stage, jobs: HashSet::from([job]), bytes: 0, used: 0 };
                 self.entries.insert(*fingerprint, entry);
                 pins.push(stage);
@@ -91,11 +91,11 @@ impl Reuse {
                 }
             }
         }
+        self.entries.retain(|_, entry| !dropped.contains(&entry.stage));
         let mut idle: Vec<&Entry> = self.entries.values().filter(|entry| entry.jobs.is_empty()).collect();
         idle.sort_by_key(|entry| (std::cmp::Reverse(entry.used), entry.bytes, entry.stage));
-        let mut room = self.limit;
-        let mut places = MAX_IDLE;
-        for entry in idle.into_iter().filter(|entry| !dropped.contains(&entry.stage)).collect::<Vec<_>>() {
+        let (mut room, mut places) = (self.limit, MAX_IDLE);
+        for entry in idle {
             match room.checked_sub(entry.bytes) {
                 Some(rest) if places > 0 => (room, places) = (rest, places - 1),
                 _ => dropped.push(entry.stage),

@@ -3,7 +3,7 @@
 use super::event_loop::Message;
 use super::executors::Link;
 use crate::error::{Error, Result};
-use dpark_executor::protocol::{ToDriver, ToWorker, WorkerConfig, build_id, receive, send};
+use dpark_executor::protocol::{ToDriver, ToWorker, WorkerConfig, build_id, receive, receive_first, send};
 use dpark_executor::worker::WORKER_VARIABLE;
 use dpark_lineage::ExecutorId;
 use dpark_shuffle::sweep_stale;
@@ -167,7 +167,7 @@ impl Workers {
     async fn serve(&self, stream: TcpStream) -> std::result::Result<(), String> {
         let _ = stream.set_nodelay(true);
         let (mut from, mut to) = stream.into_split();
-        let hello = tokio::time::timeout(HELLO, receive::<ToDriver>(&mut from)).await;
+        let hello = tokio::time::timeout(HELLO, receive_first::<ToDriver>(&mut from)).await;
         let hello = hello.map_err(|_| "no hello in time".to_owned())?.map_err(|error| error.to_string())?;
         let Some(ToDriver::Hello { token, executor, build, shuffle }) = hello else {
             return Err("the first message is not a hello".into());

@@ -4,6 +4,7 @@ use crate::Context;
 use crate::job_exec::lower_for;
 use crate::lineage_text::job_text;
 use crate::planner::physical_planner;
+use crate::write::plan_copy;
 use arrow::array::StringArray;
 use arrow::record_batch::RecordBatch;
 use datafusion::dataframe::DataFrame;
@@ -17,7 +18,11 @@ impl Context {
     pub async fn explain_lineage(&self, plan: LogicalPlan) -> Result<DataFrame> {
         let state = self.session().state();
         let plan = state.optimize(&plan)?;
-        let plan = physical_planner().create_physical_plan(&plan, &state).await?;
+        let planner = physical_planner();
+        let plan = match plan_copy(&plan, &planner, &state).await? {
+            Some(write) => write.tasks(),
+            None => planner.create_physical_plan(&plan, &state).await?,
+        };
         let job = lower_for(&self.driver, plan, state.config(), true)?;
         let stages: Arc<StringArray> = Arc::new(job_text(&job).into());
         self.session().read_batch(RecordBatch::try_from_iter([("lineage", stages as _)])?)

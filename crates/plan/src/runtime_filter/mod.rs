@@ -14,6 +14,7 @@
 //! processes the fragment is encoded after the update.
 
 mod bloom;
+mod late;
 mod summary;
 
 pub use bloom::{Bloom, BloomProbeExpr};
@@ -201,7 +202,7 @@ fn visit_expr(expr: &Arc<dyn PhysicalExpr>, ids: &mut HashSet<u64>) {
 }
 
 /// Connects the joins' filters with the stages that feed and take them.
-pub(crate) fn attach(stages: &mut [StagePlan], filters: Vec<RuntimeFilter>) {
+pub(crate) fn attach(stages: &mut [StagePlan], filters: Vec<RuntimeFilter>) -> Result<()> {
     for mut filter in filters {
         let summary = FilterSource { keys: filter.build_keys.clone() };
         let of_source = stages.iter().find(|stage| stage.id == filter.source).map(|stage| &stage.summaries);
@@ -218,6 +219,7 @@ pub(crate) fn attach(stages: &mut [StagePlan], filters: Vec<RuntimeFilter>) {
                     stages[i].after.push(filter.source);
                 }
                 stages[i].filters.push(Arc::clone(&filter));
+                stages[i].plan = late::decode_late(Arc::clone(&stages[i].plan), filter.id)?;
                 used = true;
             }
         }
@@ -228,6 +230,7 @@ pub(crate) fn attach(stages: &mut [StagePlan], filters: Vec<RuntimeFilter>) {
             source.summaries.push(summary);
         }
     }
+    Ok(())
 }
 
 /// Whether `stage` needs `other` to have run before it.

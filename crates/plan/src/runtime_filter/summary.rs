@@ -10,8 +10,9 @@ use datafusion::physical_expr::PhysicalExpr;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Beyond so many keys in one task a Bloom filter is large and seldom selective; bounds remain.
-const MAX_HASHES: usize = 1 << 20;
+/// Beyond so many keys in one task a Bloom filter is large and seldom selective; bounds remain. (32 MB a task while it
+/// runs, and 8 MB of filter.)
+const MAX_HASHES: usize = 1 << 22;
 
 /// Seeds the hashes of join keys; the same in every process.
 pub(super) const KEY_HASHES: RandomState = RandomState::with_seed(0x6470_6172_6b21);

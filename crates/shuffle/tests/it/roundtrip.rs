@@ -116,6 +116,29 @@ fn whole_batches_keep_their_memory_and_their_order() {
     assert_eq!(one(&large.schema(), &got), ints(0..16501));
 }
 
+#[tokio::test]
+async fn wide_rows_make_small_blocks() {
+    let wide = StringArray::from_iter_values((0..8192).map(|i| format!("{i:04096}")));
+    let batch = RecordBatch::try_from_iter([("s", Arc::new(wide) as ArrayRef)]).unwrap();
+    let largest = |batches: &[RecordBatch]| batches.iter().map(|b| b.num_rows()).max();
+    for memory in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = BlockStore::open(config(&dir, memory)).unwrap();
+        let mut writer = store.writer(task(0), batch.schema(), 1);
+        writer.push(0, batch.clone()).unwrap();
+        writer.finish().unwrap();
+        let got = local(&store, 0, 0).unwrap();
+        assert_eq!(one(&batch.schema(), &got), batch);
+        // In memory nothing is decoded, so nothing is cut.
+        assert_eq!(largest(&got), Some(if memory { 8192 } else { 512 }));
+        let (addr, _server) = serve(&store).await;
+        let fetcher = Fetcher::new(None, TOKEN, FetchLimits::default());
+        let got = collect(fetcher.fetch(request(&batch.schema(), 0..1, vec![location(0, Some(addr))]))).await.unwrap();
+        assert_eq!(one(&batch.schema(), &got), batch);
+        assert_eq!(largest(&got), Some(512));
+    }
+}
+
 #[test]
 fn views_do_not_drag_their_buffers() {
     let long = StringViewArray::from_iter_values((0..10_000).map(|i| format!("{i} {}", "z".repeat(200))));
