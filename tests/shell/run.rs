@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 /// The binary: the one `DPARK_SQL` names, else the one beside this test, brought up to date when cargo runs us.
 pub(crate) fn binary() -> &'static Path {
@@ -76,4 +77,55 @@ pub(crate) fn csv(sql: &str) -> String {
     let ran = run(&["-q", "--format", "csv", "-e", sql]);
     assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{sql}");
     ran.out
+}
+
+/// Runs the shell with arguments under a master.
+pub(crate) fn run_on(master: &str, args: &[&str]) -> Ran {
+    shell(args).env("DPARK_MASTER", master).output().unwrap().into()
+}
+
+/// A process as the kernel tells of it.
+pub(crate) struct Process {
+    state: String,
+    parent: u32,
+    /// Processor time in hundredths of a second.
+    ticks: u64,
+}
+
+impl Process {
+    /// `None` when there is no such process.
+    pub(crate) fn of(pid: u32) -> Option<Self> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The command's name may hold blanks and parentheses; fields are counted after its last one.
+        let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
+        let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
+        let (parent, ticks) = (number(1)? as u32, number(11)? + number(12)?);
+        Some(Process { state: fields.first()?.to_string(), parent, ticks })
+    }
+
+    /// Whether it still runs; one that only waits for its parent to ask does not.
+    pub(crate) fn lives(pid: u32) -> bool {
+        Self::of(pid).is_some_and(|process| process.state != "Z" && process.state != "X")
+    }
+
+    /// Whether it has computed for half a second, which is more than starting takes.
+    pub(crate) fn is_busy(pid: u32) -> bool {
+        Self::of(pid).is_some_and(|process| process.ticks >= 50)
+    }
+
+    /// The processes that it has started.
+    pub(crate) fn children(parent: u32) -> Vec<u32> {
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        pids.filter(|pid| Self::of(*pid).is_some_and(|process| process.parent == parent)).collect()
+    }
+}
+
+/// Waits until something is so.
+pub(crate) fn wait_until(what: &str, patience: Duration, mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < patience, "{what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

@@ -13,14 +13,15 @@ fn main() -> Result<ExitCode> {
     let arguments = Arguments::from_args();
     let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let crate_dir = corpus::crate_dir()?;
-    let suite = Suite::new()?;
+    let suite = Suite::new(tmp)?;
     let trials = suite.trials(&corpus::groups(&crate_dir)?, &MASTERS);
     if arguments.list {
         return Ok(libtest_mimic::run(&arguments, trials).exit_code());
     }
     corpus::enter_work_dir(tmp, &crate_dir)?;
+    let count = trials.len();
     let conclusion = libtest_mimic::run(&arguments, trials);
-    suite.finish(&tmp.join("datafusion_suite.txt"))?;
+    suite.finish(count)?;
     corpus::remove_work_dir(tmp)?;
     Ok(conclusion.exit_code())
 }

@@ -273,6 +273,144 @@ mod scripts {
     }
 }
 
+/// With worker processes.
+mod workers {
+    use super::pty::Terminal;
+    use super::run::*;
+    use std::path::Path;
+    use std::process::{Child, Stdio};
+    use std::time::{Duration, Instant};
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    /// A table of so many numbers.
+    fn table(dir: &Path, rows: usize) -> String {
+        let path = dir.join("n.csv");
+        let lines: String = (1..=rows).map(|n| format!("{n}\n")).collect();
+        std::fs::write(&path, format!("x\n{lines}")).unwrap();
+        path.to_str().unwrap().to_string()
+    }
+
+    /// A query over it that takes minutes.
+    fn long_query(dir: &Path) -> String {
+        let path = table(dir, 500_000);
+        format!("select count(*) from '{path}' a, '{path}' b where a.x % 7 = b.x % 11")
+    }
+
+    /// What a script writes and its exit status are those of threads.
+    #[test]
+    fn scripts_are_the_same_as_with_threads() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = table(dir.path(), 1000);
+        let rows =
+            format!("select x, x % 3 as k, x / 4.0 as q, 'row ' || x as t, null as n from '{path}' order by x limit 7");
+        let group = format!("select x % 3 as k, count(*) as n, sum(x) as s from '{path}' group by k order by k");
+        let keep = format!(
+            "create view v as select x % 3 as k from '{path}'; cache table v; \
+             select k, count(*) as n from v group by k order by k; uncache table v; drop view v"
+        );
+        let fails = [
+            format!("{group}; select 100 / (x - 3) as y from '{path}'; select 1 as never"),
+            format!("{group};\nselect cast('word ' || x as int) as y from '{path}'"),
+            format!("select nope from '{path}'"),
+        ];
+        let mut sessions: Vec<Vec<&str>> = vec![
+            vec!["-e", &rows],
+            vec!["-q", "--format", "csv", "--no-header", "-e", &group, "-e", "select 3; select 4"],
+            vec!["--format", "csv", "-e", &keep],
+            vec!["--format", "csv", "-e", "show tables; describe 'missing.csv'"],
+            vec!["--format", "csv", "--keep-going", "-e", &fails[0]],
+        ];
+        sessions.extend(fails.iter().map(|sql| vec!["--format", "csv", "-e", sql]));
+        sessions.extend(["tsv", "ndjson", "json", "markdown", "vertical"].map(|of| vec!["--format", of, "-e", &rows]));
+        for args in sessions {
+            let [threads, processes] = ["local[2]", "process[2]"].map(|master| run_on(master, &args));
+            assert_eq!((&processes.out, &processes.err), (&threads.out, &threads.err), "{args:?}");
+            assert_eq!(processes.status, threads.status, "{args:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_the_same_as_with_threads() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = table(dir.path(), 1000);
+        let [threads, processes] = ["local[2]", "process[2]"].map(|master| {
+            // Brackets would be a pattern.
+            let name = master.replace(['[', ']'], "");
+            let [copied, output] = ["csv", "txt"].map(|end| dir.path().join(format!("{name}.{end}")));
+            let sql = format!(
+                "copy (select x, x * x as y from '{path}' order by x) to '{}'; select sum(x) as s from '{path}'",
+                copied.display()
+            );
+            let ran = run_on(master, &["--output", output.to_str().unwrap(), "-e", &sql]);
+            assert_eq!((ran.out.as_str(), ran.err.trim(), ran.status), ("", "COPY 1000", 0));
+            [copied, output].map(|path| std::fs::read_to_string(path).unwrap())
+        });
+        assert_eq!(processes, threads);
+    }
+
+    #[test]
+    fn ctrl_c_at_the_prompt_cancels_the_query_but_not_the_shell() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut terminal = Terminal::start(&["-m", "process[2]"], &[]);
+        terminal.wait_for("dpark> ");
+        terminal.line(&format!("{};", long_query(dir.path())));
+        terminal.wait_for(" tasks "); // the progress line
+        terminal.keys("\x03");
+        terminal.wait_for("Cancelled");
+        terminal.wait_for("dpark> ");
+        terminal.line("select 1 + 1 as two;");
+        terminal.wait_for("|   2 |");
+        terminal.wait_for("dpark> ");
+        terminal.keys("\x04");
+        assert!(terminal.end().0.success());
+    }
+
+    /// A shell whose two workers run a long query, and these.
+    fn busy_shell(dir: &Path, work: &Path) -> (Child, Vec<u32>) {
+        let (conf, sql) = (format!("dir={}", work.display()), long_query(dir));
+        let args = ["-q", "-m", "process[2]", "--conf", conf.as_str(), "-e", sql.as_str()];
+        let child = shell(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        wait_until("a worker should be busy", PATIENCE, || {
+            let workers = Process::children(child.id());
+            workers.len() == 2 && workers.iter().any(|worker| Process::is_busy(*worker))
+        });
+        let workers = Process::children(child.id());
+        (child, workers)
+    }
+
+    #[test]
+    fn signals_end_a_script_and_its_workers() {
+        for (signal, status) in [(libc::SIGINT, 130), (libc::SIGTERM, 143)] {
+            let dir = tempfile::tempdir().unwrap();
+            let work = dir.path().join("work");
+            let (child, workers) = busy_shell(dir.path(), &work);
+            let start = Instant::now();
+            // SAFETY: a signal to a child that has not been waited for.
+            unsafe { libc::kill(child.id() as i32, signal) };
+            let ended = child.wait_with_output().unwrap();
+            assert_eq!(ended.status.code(), Some(status), "{}", String::from_utf8_lossy(&ended.stderr));
+            assert!(ended.stdout.is_empty(), "{}", String::from_utf8_lossy(&ended.stdout));
+            assert!(start.elapsed() < Duration::from_secs(15), "the query should have been ended");
+            assert!(!workers.iter().any(|worker| Process::lives(*worker)), "a worker is left");
+            let left: Vec<_> = std::fs::read_dir(&work).unwrap().flatten().map(|entry| entry.path()).collect();
+            assert!(left.is_empty(), "left behind: {left:?}");
+        }
+    }
+
+    /// Nobody tells them then; they notice.
+    #[test]
+    fn workers_do_not_outlive_a_killed_shell() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut child, workers) = busy_shell(dir.path(), &dir.path().join("work"));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        wait_until("the workers should end by themselves", Duration::from_secs(5), || {
+            !workers.iter().any(|worker| Process::lives(*worker))
+        });
+    }
+}
+
 mod prompt {
     use super::pty::Terminal;
 

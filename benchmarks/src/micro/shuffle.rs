@@ -3,9 +3,9 @@
 use super::clock::thread_time;
 use super::{Figure, Input};
 use crate::Result;
-use datafusion::physical_plan::metrics::Time;
-use datafusion::physical_plan::repartition::BatchPartitioner;
+use dpark_executor::scatter::Scatter;
 use dpark_lineage::{ExecutorId, StageId, TaskId};
+use dpark_plan::Output;
 use dpark_shuffle::{BlockStore, Compression, StoreConfig};
 use std::path::Path;
 use std::sync::Arc;
@@ -50,12 +50,10 @@ fn once(input: &Input, dir: &Path, (name, memory, compression): Tier) -> Result<
 fn write(input: &Input, store: &Arc<BlockStore>, map: u32) -> Result<()> {
     let schema = input.batches.first().ok_or("no rows")?.schema();
     let task = TaskId { stage: STAGE, partition: map, attempt: 0 };
-    let mut partitioner = BatchPartitioner::try_new(input.partitioning(), Time::new(), 0, 1)?;
+    let mut scatter = Scatter::new(&Output::Exchange(input.partitioning()), 0, 1)?;
     let mut writer = store.writer(task, schema, input.buckets);
     for batch in &input.batches {
-        partitioner.partition(batch.clone(), |bucket, batch| {
-            writer.push(bucket, batch).map_err(|error| datafusion::error::DataFusionError::External(Box::new(error)))
-        })?;
+        scatter.write(batch.clone(), &mut writer)?;
     }
     writer.finish()?;
     Ok(())

@@ -16,6 +16,22 @@
 //! Plain DataFusion runs once per file with the suite's own settings and is held to the suite's recorded answers; a
 //! record whose recorded answer plain DataFusion does not give here (mostly: a data file that the crate lacks) proves
 //! nothing and is left out. The master under test runs with small batches.
+//!
+//! The counts of the whole suite are the same under `local[2]` and `process[2]`; a run writes its own to
+//! `datafusion_suite.txt` in cargo's directory for temporary files of tests:
+//!
+//! | records | |
+//! |---:|---|
+//! | 24,872 | in all |
+//! | 22,132 | run |
+//! | 22,132 | equal |
+//! | 0 | differing |
+//! | 1,777 | left out: they print a plan |
+//! | 935 | left out: they need a data file that the crate lacks |
+//! | 10 | left out: they print settings |
+//! | 8 | left out: for another engine |
+//! | 5 | left out: plain DataFusion does not give the recorded answer here |
+//! | 5 | left out: the known exceptions of `known.rs` |
 
 #![allow(clippy::print_stdout, reason = "test code: the counts are meant to be read")]
 

@@ -4,6 +4,7 @@ use super::compare::compare;
 use super::engine::{Outcome, TIMED_OUT};
 use super::known;
 use super::pass::Step;
+use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
@@ -25,6 +26,18 @@ pub enum Reason {
     Unstable,
     /// It is in the reviewed table of exceptions.
     Known,
+}
+
+impl Reason {
+    const ALL: [Self; 7] = [
+        Self::Explain,
+        Self::OtherEngine,
+        Self::MissingData,
+        Self::NotAsRecorded,
+        Self::Settings,
+        Self::Unstable,
+        Self::Known,
+    ];
 }
 
 impl fmt::Display for Reason {
@@ -66,6 +79,39 @@ impl Tally {
         for (reason, records) in &other.left_out {
             self.left_out.entry(*reason).or_default().extend_from_slice(records);
         }
+    }
+
+    /// The counts and records as JSON.
+    pub fn to_json(&self) -> Value {
+        let left_out = self.left_out.iter().map(|(reason, records)| (reason.to_string(), json!(records)));
+        json!({
+            "files": self.files,
+            "without_feature": self.without_feature,
+            "equal": self.equal,
+            "differing": self.differing,
+            "left_out": left_out.collect::<Map<String, Value>>(),
+        })
+    }
+
+    /// What [`Tally::to_json`] made.
+    pub fn from_json(json: &Value) -> super::Result<Self> {
+        let count = |key: &str| json[key].as_u64().map(|count| count as usize).ok_or_else(|| format!("no {key}"));
+        let texts = |json: &Value| -> Option<Vec<String>> {
+            json.as_array()?.iter().map(|text| text.as_str().map(str::to_owned)).collect()
+        };
+        let mut left_out = BTreeMap::new();
+        for reason in Reason::ALL {
+            if let Some(records) = texts(&json["left_out"][reason.to_string()]) {
+                left_out.insert(reason, records);
+            }
+        }
+        Ok(Self {
+            files: count("files")?,
+            without_feature: count("without_feature")?,
+            equal: count("equal")?,
+            differing: texts(&json["differing"]).ok_or("no differing")?,
+            left_out,
+        })
     }
 
     fn leave_out(&mut self, reason: Reason, step: &Step) {

@@ -1,27 +1,21 @@
 //! Workers are killed while a query runs: the answer stays right, and only what was lost is computed again.
 //!
-//! Each trial waits for the moment it wants in the engine's own event stream, kills the worker that the moment is
-//! about, and asserts that the kill took place.
+//! Gates make the moment certain. Map tasks meet first, so that both workers have some. The tasks of the moment say
+//! that they run and wait, and before the kill every other task has ended: what the dead worker had is known exactly.
 
-use crate::story::{kill, processes, wait_until};
-use dpark::{Context, EngineEvent};
+use crate::story::{Story, executor_of, kill, meet, on, open, processes, said, say, wait_for, wait_until};
+use dpark::Context;
+use dpark::rdd::Rdd;
 use libtest_mimic::{Failed, Trial};
-use std::collections::HashSet;
-use std::time::Duration;
-
-/// Three stages: two that shuffle, one with the result.
-const QUERY: &str = "
-    SELECT k % 7 AS g, count(*) AS n, sum(v) AS s
-    FROM (SELECT value % 1000 AS k, sum(value) AS v FROM generate_series(1, 400000) GROUP BY value % 1000)
-    GROUP BY k % 7 ORDER BY g";
+use std::path::Path;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Moment {
-    /// While the first task of the first stage runs.
+    /// While the worker runs a task of the first stage.
     MapRunning,
-    /// When the first task has left its output.
+    /// When the worker has left outputs of the first stage, and the other one still runs a task of it.
     MapOutputThere,
-    /// When the first task of the last stage starts.
+    /// While both run tasks of the last stage.
     ResultStage,
 }
 
@@ -34,123 +28,99 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap()
-}
-
-fn context(dir: &std::path::Path) -> Context {
-    let dir = dir.display().to_string();
-    Context::builder().master("process[2]").conf("shuffle.partitions", "3").conf("dir", dir).build().unwrap()
-}
-
-async fn rows(ctx: &Context, table: &std::path::Path) -> Vec<String> {
-    let sql = QUERY.replace("generate_series(1, 400000)", &format!("'{}/'", table.display()));
-    let batches = ctx.sql(&sql).await.unwrap().collect().await.unwrap();
-    let text = arrow::util::pretty::pretty_format_batches(&batches).unwrap().to_string();
-    text.lines().map(str::to_owned).collect()
-}
-
-/// A table of six files, so that the first stage has several tasks that can run anywhere.
-fn make_table(dir: &std::path::Path) {
-    let ctx = Context::builder().master("local[2]").conf("shuffle.partitions", "6").build().unwrap();
-    runtime().block_on(async {
-        for part in 0..6 {
-            let sql = format!(
-                "COPY (SELECT value FROM generate_series({}, {})) TO '{}/{part}.parquet'",
-                part * 100_000 + 1,
-                (part + 1) * 100_000,
-                dir.display()
-            );
-            ctx.sql(&sql).await.unwrap().collect().await.unwrap();
+/// Three stages of six, three and three tasks: two that shuffle, one with the result.
+fn sums(ctx: &Context, gates: &Path, moment: Moment) -> Result<Rdd<(i64, i64)>, Failed> {
+    let gates = gates.display().to_string();
+    // The first row of the fourth or of the sixth partition; or none.
+    let held: i64 = match moment {
+        Moment::MapRunning => 300,
+        Moment::MapOutputThere => 500,
+        Moment::ResultStage => -1,
+    };
+    let maps = ctx.parallelize(0..600i64, 6)?.with(&(gates.clone(), held))?.map(|(gates, held), n| {
+        let gates = Path::new(gates);
+        if n % 100 == 0 {
+            meet(gates, 2);
         }
-        ctx.stop().await;
-    });
+        if n == *held {
+            hold(gates);
+        }
+        (n % 100, n)
+    })?;
+    let sums = maps.reduce_by_key(|a, b| a + b)?.map(|(key, sum)| (key % 50, sum))?.reduce_by_key(|a, b| a + b)?;
+    let sums = sums.with(&(gates, moment == Moment::ResultStage))?.map(|(gates, held), row| {
+        if *held {
+            hold(Path::new(gates));
+        }
+        row
+    })?;
+    Ok(sums)
+}
+
+/// Says that a task of the moment runs here, and waits.
+fn hold(gates: &Path) {
+    say(gates, "held");
+    wait_for(&gates.join("go"));
 }
 
 fn kill_at(moment: Moment) -> Result<(), Failed> {
     let dir = tempfile::tempdir()?;
-    let table = dir.path().join("table");
-    std::fs::create_dir(&table)?;
-    make_table(&table);
-    runtime().block_on(async {
-        let calm = context(&dir.path().join("calm"));
-        let expected = rows(&calm, &table).await;
-        calm.stop().await;
+    let (gates, work) = (dir.path().join("gates"), dir.path().join("work"));
+    std::fs::create_dir(&gates)?;
+    // How many workers are held, and the outputs that are there when they are.
+    let (holding, outputs) = if moment == Moment::ResultStage { (2, 9) } else { (1, 5) };
+    on("process[2]", &work, &[], async |ctx| {
+        let mut story = Story::of(ctx);
+        let query = tokio::spawn(sums(ctx, &gates, moment)?.collect());
+        wait_until("tasks of the moment should run", || said(&gates, "held").len() == holding);
+        story.until("all other outputs", |story| story.finished.len() == outputs).await;
+        let held = executor_of(&work, said(&gates, "held")[0]);
+        let killed = match moment {
+            Moment::MapRunning | Moment::ResultStage => held,
+            Moment::MapOutputThere => story.finished.iter().map(|(_, on)| *on).find(|on| *on != held).unwrap(),
+        };
+        let lost = story.outputs_of(killed);
+        assert!(!lost.is_empty(), "{killed} should have outputs: {:?}", story.finished);
+        kill(processes(&work)[&killed]);
+        story.until_noticed(killed).await;
+        open(&gates.join("go"));
 
-        let ctx = context(&dir.path().join("chaos"));
-        let mut events = ctx.events();
-        let work = dir.path().join("chaos");
-        let killer = tokio::spawn(async move {
-            let (mut target, mut killed) = (None, None);
-            let mut held: HashSet<_> = HashSet::new();
-            let mut recomputed = vec![];
-            loop {
-                match tokio::time::timeout(Duration::from_secs(60), events.recv()).await.unwrap().unwrap() {
-                    EngineEvent::JobStarted { target: stage, .. } => target = Some(stage),
-                    EngineEvent::TaskStarted { task, executor } => {
-                        let last = Some(task.stage) == target;
-                        let now = match moment {
-                            Moment::MapRunning => true,
-                            Moment::ResultStage => last,
-                            Moment::MapOutputThere => false,
-                        };
-                        if now && killed.is_none() && executor.0 != 0 {
-                            kill(processes(&work)[&executor]);
-                            killed = Some(executor);
-                        }
-                    }
-                    EngineEvent::TaskFinished { task, executor, .. } if killed.is_none() => {
-                        held.insert((executor, task.stage, task.partition));
-                        if moment == Moment::MapOutputThere && executor.0 != 0 {
-                            kill(processes(&work)[&executor]);
-                            killed = Some(executor);
-                        }
-                    }
-                    EngineEvent::JobEnded { recomputed: again, error, .. } => {
-                        assert_eq!(error, None);
-                        recomputed = again;
-                        break;
-                    }
-                    _ => {}
-                }
-            }
-            let killed = killed.expect("a worker was killed");
-            for (stage, partition) in &recomputed {
-                let lost = held.contains(&(killed, *stage, *partition));
-                assert!(lost, "{stage} partition {partition} was computed again but was not lost");
-            }
-            recomputed.len()
-        });
-        assert_eq!(rows(&ctx, &table).await, expected);
-        let recomputed = killer.await.unwrap();
-        if moment == Moment::MapOutputThere {
-            assert!(recomputed > 0, "the killed worker's output was needed");
-        }
-        ctx.stop().await;
-    });
-    Ok(())
+        let mut found = query.await??;
+        found.sort_unstable();
+        let sum = |key: i64| (0..12).map(|round| key + 50 * round).sum::<i64>();
+        assert_eq!(found, (0..50).map(|key| (key, sum(key))).collect::<Vec<_>>());
+        story.catch_up();
+        assert_eq!(story.removed.len(), 1, "{:?}", story.removed);
+        let [(None, recomputed)] = &story.ended[..] else { panic!("one job, without error: {:?}", story.ended) };
+        let mut recomputed = recomputed.clone();
+        recomputed.sort_unstable();
+        assert_eq!(recomputed, lost, "what was lost is computed again, and nothing else");
+        // Second attempts are for what was lost, and for the task that died.
+        let again = story.started.iter().filter(|(task, _)| task.attempt > 0).count();
+        assert_eq!(again, lost.len() + usize::from(killed == held), "{:?}", story.started);
+        Ok(())
+    })
 }
 
 /// After `stop` no file and no process is left, also of a worker that was killed.
 fn workers_leave_nothing() -> Result<(), Failed> {
     let dir = tempfile::tempdir()?;
-    let (table, work) = (dir.path().join("table"), dir.path().join("work"));
-    std::fs::create_dir(&table)?;
-    make_table(&table);
-    runtime().block_on(async {
-        let ctx = context(&work);
-        rows(&ctx, &table).await;
+    let (gates, work) = (dir.path().join("gates"), dir.path().join("work"));
+    std::fs::create_dir(&gates)?;
+    open(&gates.join("go"));
+    let mut pids: Vec<u32> = vec![];
+    on("process[2]", &work, &[], async |ctx| {
+        assert_eq!(sums(ctx, &gates, Moment::MapRunning)?.count().await?, 50);
         wait_until("the driver and two workers should have directories", || processes(&work).len() == 3);
         let workers = processes(&work).into_iter().filter(|(executor, _)| executor.0 != 0);
-        let pids: Vec<_> = workers.map(|(_, pid)| pid).collect();
+        pids.extend(workers.map(|(_, pid)| pid));
         kill(pids[0]);
-        ctx.stop().await;
-        drop(ctx);
-        let left: Vec<_> = std::fs::read_dir(&work)?.flatten().map(|entry| entry.path()).collect();
-        assert!(left.is_empty(), "left behind: {left:?}");
-        for pid in pids {
-            assert!(!std::path::Path::new(&format!("/proc/{pid}/cmdline")).exists(), "worker {pid} lives");
-        }
         Ok(())
-    })
+    })?;
+    let left: Vec<_> = std::fs::read_dir(&work)?.flatten().map(|entry| entry.path()).collect();
+    assert!(left.is_empty(), "left behind: {left:?}");
+    for pid in pids {
+        assert!(!Path::new(&format!("/proc/{pid}/cmdline")).exists(), "worker {pid} lives");
+    }
+    Ok(())
 }

@@ -2,7 +2,6 @@
 //! corrupt, tasks abort their process.
 //!
 //! ```text
-//!  story.rs    a context for a trial, what happened in it, gates that hold tasks at a chosen place
 //!  kill.rs     a worker is killed at chosen moments of a query
 //!  serving.rs  a worker is killed while it sends an output to another one
 //!  abort.rs    a task takes its whole process with it, once or always
@@ -10,8 +9,11 @@
 //!  parquet.rs  a table has a corrupt file: its query fails, by the file's name, and nothing else does
 //! ```
 //!
-//! Nothing is left to timing: a trial waits for an event or holds a task at a gate, and asserts that what it wanted to
-//! happen did happen.
+//! Contexts for trials, what happened in them, and gates that hold tasks at a chosen place are in
+//! [`dpark_tests::story`].
+//!
+//! Nothing is left to timing: a trial holds tasks at gates, waits until they or the engine's events tell that they are
+//! there, and asserts that what it wanted to happen did happen.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test, with a main of its own")]
 
@@ -20,8 +22,8 @@ mod damage;
 mod kill;
 mod parquet;
 mod serving;
-mod story;
 
+use dpark_tests::story;
 use libtest_mimic::Arguments;
 
 fn main() {

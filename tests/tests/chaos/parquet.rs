@@ -30,6 +30,8 @@ enum When {
     Path,
     /// The same with `CREATE EXTERNAL TABLE`.
     Create,
+    /// The same with `Context::read_parquet`.
+    Read,
     /// After that.
     Created,
     /// When the query is planned.
@@ -40,7 +42,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![];
     for (name, master) in MASTERS {
         for damage in [Damage::PageHead, Damage::PageBody, Damage::Footer] {
-            for when in [When::Path, When::Create, When::Created, When::Planned] {
+            for when in [When::Path, When::Create, When::Read, When::Created, When::Planned] {
                 let what = format!("{damage:?}::{when:?}").to_lowercase();
                 let name = format!("chaos::parquet::{what}::{name}");
                 trials.push(Trial::test(name, move || corrupt(master, damage, when)));
@@ -83,9 +85,15 @@ async fn ask(ctx: &Context, table: &Path, harm: Option<Harm<'_>>) -> datafusion:
     };
     now(When::Path);
     now(When::Create);
+    now(When::Read);
     let mut from = format!("'{}/'", table.display());
     if harm.is_some_and(|(when, _)| matches!(when, When::Create | When::Created)) {
         ctx.sql(&format!("CREATE EXTERNAL TABLE t STORED AS PARQUET LOCATION {from}")).await?.collect().await?;
+        from = "t".into();
+    }
+    if harm.is_some_and(|(when, _)| when == When::Read) {
+        let read = ctx.read_parquet(format!("{}/", table.display())).await?;
+        ctx.session().register_table("t", read.into_view())?;
         from = "t".into();
     }
     now(When::Created);
