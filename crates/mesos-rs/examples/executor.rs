@@ -53,6 +53,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                 agent.flush(grace).await;
                 return Ok(());
             }
+            Event::Refused { status, text } => return Err(format!("update of {}: {text}", status.task_id).into()),
             Event::Ended(end) => return Err(end.into()),
             _ => {}
         }

@@ -40,9 +40,12 @@ impl Outbox {
         self.policies.get(task).and_then(|policy| policy.grace_period.clone()).map(Duration::from)
     }
 
-    /// Takes an update in; its uuid is overwritten.
-    pub(super) fn push(&mut self, mut status: TaskStatus, uuid: [u8; 16]) {
-        let uuid = Bytes::copy_from_slice(&uuid);
+    /// Takes an update in, with a uuid made of random bytes. Agents refuse sixteen bytes that do not carry the version
+    /// and the variant of a UUID.
+    pub(super) fn push(&mut self, mut status: TaskStatus, mut random: [u8; 16]) {
+        random[6] = (random[6] & 0x0f) | 0x40;
+        random[8] = (random[8] & 0x3f) | 0x80;
+        let uuid = Bytes::copy_from_slice(&random);
         status.uuid = Some(uuid.clone());
         if TaskState::try_from(status.state).is_ok_and(TaskState::is_terminal) {
             self.policies.remove(&status.task_id);
@@ -120,7 +123,12 @@ mod tests {
 
         let (first, running) = outbox.due(Duration::ZERO, RETRY).unwrap();
         assert_eq!(running.state(), TaskState::Running);
-        assert_eq!(running.uuid.as_deref(), Some(&[1; 16][..]));
+        let [first_uuid, second_uuid] = [
+            running.uuid.clone().unwrap(),
+            outbox.unacknowledged().unacknowledged_updates[1].status.uuid.clone().unwrap(),
+        ];
+        assert_eq!((first_uuid[6], first_uuid[8], first_uuid.len()), (0x41, 0x81, 16));
+        assert_ne!(first_uuid, second_uuid);
         outbox.sent(first, Duration::ZERO);
         let (second, finished) = outbox.due(Duration::ZERO, RETRY).unwrap();
         assert_eq!(finished.state(), TaskState::Finished);
@@ -131,11 +139,11 @@ mod tests {
 
         let again = outbox.unacknowledged();
         assert_eq!((again.unacknowledged_tasks.len(), again.unacknowledged_updates.len()), (1, 2));
-        outbox.acknowledged(&"t".into(), &Bytes::from_static(&[1; 16]));
+        outbox.acknowledged(&"t".into(), &first_uuid);
         let again = outbox.unacknowledged();
         assert_eq!((again.unacknowledged_tasks.len(), again.unacknowledged_updates.len()), (0, 1));
         // Twice, or one that was never sent.
-        outbox.acknowledged(&"t".into(), &Bytes::from_static(&[1; 16]));
+        outbox.acknowledged(&"t".into(), &first_uuid);
         outbox.acknowledged(&"u".into(), &Bytes::from_static(&[9; 16]));
         assert_eq!(outbox.len(), 1);
         outbox.give_up(second);
