@@ -153,7 +153,7 @@ impl Cluster {
             .ok_or_else(|| Error::Testbed(format!("not an agent: {added}")))
     }
 
-    /// Kills a master.
+    /// Kills a master. (One that ends by itself, as after losing its leadership, starts again.)
     pub fn kill_master(&self, master: usize) -> Result<(), Error> {
         self.signal("master", master, Signal::Kill)
     }
