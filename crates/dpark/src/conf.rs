@@ -65,31 +65,15 @@ pub const OPTIONS: &[OptionInfo] = &[
         default: "512MB",
         description: "Memory that a task takes on a cluster; one that had too little gets twice as much when it runs again.",
     },
-    OptionInfo {
-        key: "mesos.name",
-        default: "dpark",
-        description: "Name of the framework, as the master shows it.",
-    },
-    OptionInfo {
-        key: "mesos.role",
-        default: "`*`",
-        description: "Role whose resources are used.",
-    },
-    OptionInfo {
-        key: "mesos.user",
-        default: "the user of the driver",
-        description: "User as whom executors run.",
-    },
+    OptionInfo { key: "mesos.name", default: "dpark", description: "Name of the framework, as the master shows it." },
+    OptionInfo { key: "mesos.role", default: "`*`", description: "Role whose resources are used." },
+    OptionInfo { key: "mesos.user", default: "the user of the driver", description: "User as whom executors run." },
     OptionInfo {
         key: "mesos.principal",
         default: "none",
         description: "Principal of the framework, for a master that wants authentication.",
     },
-    OptionInfo {
-        key: "mesos.secret_file",
-        default: "none",
-        description: "File with the principal's secret.",
-    },
+    OptionInfo { key: "mesos.secret_file", default: "none", description: "File with the principal's secret." },
     OptionInfo {
         key: "mesos.ca_file",
         default: "the system's",
@@ -135,11 +119,7 @@ pub const OPTIONS: &[OptionInfo] = &[
         default: "the address by which this machine reaches the master",
         description: "Address (IP) at which executors reach the driver.",
     },
-    OptionInfo {
-        key: "driver.port",
-        default: "any",
-        description: "Port at which executors reach the driver.",
-    },
+    OptionInfo { key: "driver.port", default: "any", description: "Port at which executors reach the driver." },
     OptionInfo {
         key: "dir",
         default: "`dpark` in the system's temporary directory",

@@ -10,7 +10,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The master string is not one of the known forms.
-    #[error("unknown master '{0}': use local[N], local[*], process[N], process[*], mesos://host:port or zk://host:port/path")]
+    #[error(
+        "unknown master '{0}': use local[N], local[*], process[N], process[*], mesos://host:port or zk://host:port/path"
+    )]
     Master(String),
     /// The address of a cluster is not one.
     #[error("{0}")]

@@ -180,7 +180,9 @@ impl Tasks {
         if !self.told.contains_key(&task) || !self.lent.contains_key(&task) {
             return;
         }
-        let (Some(inputs), Some(Lent { id, memory })) = (self.told.remove(&task), self.lent.remove(&task)) else { return };
+        let (Some(inputs), Some(Lent { id, memory })) = (self.told.remove(&task), self.lent.remove(&task)) else {
+            return;
+        };
         let inputs = self.worker.inputs(&inputs);
         let (agent, size, tell) = (self.agent.clone(), self.worker.executor.pool_size().clone(), self.worker.teller());
         // Whether the agent knows the end; nothing may be said after it.

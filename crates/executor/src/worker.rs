@@ -107,14 +107,15 @@ impl Worker {
             dir: config.dir.clone(),
         })
         .map_err(io::Error::other)?;
-        let connection = TcpStream::connect(config.driver)
-            .await
-            .map_err(|error| io::Error::new(error.kind(), format!("cannot connect to the driver at {}: {error}", config.driver)))?;
+        let connection = TcpStream::connect(config.driver).await.map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot connect to the driver at {}: {error}", config.driver))
+        })?;
         // Messages are small and each is waited for: held back, every task would cost a delayed acknowledgement.
         connection.set_nodelay(true)?;
         let here = SocketAddr::from((connection.local_addr()?.ip(), 0));
-        let (shuffle, server) =
-            ShuffleServer::start(Arc::clone(executor.store()), here, config.token.clone()).await.map_err(io::Error::other)?;
+        let (shuffle, server) = ShuffleServer::start(Arc::clone(executor.store()), here, config.token.clone())
+            .await
+            .map_err(io::Error::other)?;
         let fetcher = Fetcher::new(Some(Arc::clone(executor.store())), &config.token, Default::default());
         let (from_driver, mut to_driver) = connection.into_split();
         let (token, build, pid) = (config.token.clone(), build_id()?, std::process::id());

@@ -122,7 +122,9 @@ impl Scheduler {
         let runnable = self.jobs.values().flat_map(|job| job.runnable.iter());
         let stages = runnable.filter_map(|(_, stage)| self.stages.get(stage));
         let stages = stages.filter(|stage| stage.spec.placement == Placement::Anywhere);
-        stages.filter_map(|stage| Some(stage.needs(stage.queue.first()?))).min_by_key(|needs| (needs.memory, needs.cpus))
+        stages
+            .filter_map(|stage| Some(stage.needs(stage.queue.first()?)))
+            .min_by_key(|needs| (needs.memory, needs.cpus))
     }
 
     /// Whether an executor runs tasks or has outputs on the books.

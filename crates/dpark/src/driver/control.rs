@@ -19,7 +19,8 @@ const PROCESS_END: Duration = Duration::from_millis(200);
 /// Who is waited for.
 pub(crate) trait Roster: Send + Sync + 'static {
     /// A worker with token and build of this run is there. What it shall be told from now on, if it is waited for.
-    fn arrived(&self, executor: ExecutorId, shuffle: SocketAddr, pid: u32) -> Option<mpsc::UnboundedReceiver<ToWorker>>;
+    fn arrived(&self, executor: ExecutorId, shuffle: SocketAddr, pid: u32)
+    -> Option<mpsc::UnboundedReceiver<ToWorker>>;
     /// The answer to a ping.
     fn pong(&self, _executor: ExecutorId, _number: u64) {}
     /// A worker that had arrived is no longer connected.

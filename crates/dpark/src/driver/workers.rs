@@ -134,12 +134,10 @@ impl Workers {
         if self.expected.lock().remove(&executor) {
             tracing::error!(%executor, %reason, "worker failed to start");
             if self.stillborn.fetch_add(1, Ordering::Relaxed) + 1 >= HOPELESS {
-                let _ = self
-                    .driver
-                    .send(Message::Hopeless {
-                        reason: format!("{reason}; does the program call dpark::init() first in main?"),
-                        forever: true,
-                    });
+                let _ = self.driver.send(Message::Hopeless {
+                    reason: format!("{reason}; does the program call dpark::init() first in main?"),
+                    forever: true,
+                });
                 return;
             }
         } else {
@@ -152,7 +150,12 @@ impl Workers {
 }
 
 impl Roster for Workers {
-    fn arrived(&self, executor: ExecutorId, shuffle: SocketAddr, pid: u32) -> Option<mpsc::UnboundedReceiver<ToWorker>> {
+    fn arrived(
+        &self,
+        executor: ExecutorId,
+        shuffle: SocketAddr,
+        pid: u32,
+    ) -> Option<mpsc::UnboundedReceiver<ToWorker>> {
         self.expected.lock().remove(&executor).then_some(())?;
         self.stillborn.store(0, Ordering::Relaxed);
         let (outbox, outgoing) = mpsc::unbounded_channel();

@@ -7,9 +7,9 @@
 use super::appetite::{Appetite, Say};
 use super::binary::Binary;
 use super::book::{Agent, Book, Executor};
+use super::sandbox;
 use super::settings::Settings;
 use super::stock::{Stock, leaves_soon};
-use super::sandbox;
 use crate::driver::control::{Control, Roster};
 use crate::driver::event_loop::{Demand, Fresh, Launched, Message};
 use crate::driver::executors::Link;
@@ -70,14 +70,32 @@ pub(crate) struct Mesos {
 
 /// What the backend tells itself.
 enum Note {
-    Arrived { executor: ExecutorId, shuffle: SocketAddr, pid: u32 },
-    Gone { executor: ExecutorId, reason: String },
-    Pong { executor: ExecutorId },
+    Arrived {
+        executor: ExecutorId,
+        shuffle: SocketAddr,
+        pid: u32,
+    },
+    Gone {
+        executor: ExecutorId,
+        reason: String,
+    },
+    Pong {
+        executor: ExecutorId,
+    },
     /// The executor did not answer in time.
-    Silent { executor: ExecutorId, reason: String },
-    Said { say: Say, well: bool },
+    Silent {
+        executor: ExecutorId,
+        reason: String,
+    },
+    Said {
+        say: Say,
+        well: bool,
+    },
     /// The tasks were not launched.
-    Refused { tasks: Vec<(ExecutorId, TaskId)>, why: String },
+    Refused {
+        tasks: Vec<(ExecutorId, TaskId)>,
+        why: String,
+    },
 }
 
 /// Who may come in at the control port.
@@ -88,7 +106,12 @@ struct Door {
 }
 
 impl Roster for Door {
-    fn arrived(&self, executor: ExecutorId, shuffle: SocketAddr, pid: u32) -> Option<mpsc::UnboundedReceiver<ToWorker>> {
+    fn arrived(
+        &self,
+        executor: ExecutorId,
+        shuffle: SocketAddr,
+        pid: u32,
+    ) -> Option<mpsc::UnboundedReceiver<ToWorker>> {
         let outgoing = self.waiting.lock().remove(&executor)?;
         let _ = self.notes.send(Note::Arrived { executor, shuffle, pid });
         Some(outgoing)
@@ -108,7 +131,8 @@ impl Roster for Door {
 impl Mesos {
     /// Opens the ports that agents and executors need and subscribes with the master, which need not be there yet.
     pub(crate) async fn start(parts: Parts) -> Result<Self> {
-        let failed = |error: &dyn std::fmt::Display| Error::Start { what: "the Mesos backend", detail: error.to_string() };
+        let failed =
+            |error: &dyn std::fmt::Display| Error::Start { what: "the Mesos backend", detail: error.to_string() };
         let Parts { settings, worker, driver, demand, events } = parts;
         let (notes, inbox) = mpsc::unbounded_channel();
         let door = Arc::new(Door { waiting: Mutex::default(), notes: notes.clone(), stopping: AtomicBool::new(false) });
@@ -406,7 +430,8 @@ impl Backend {
         for (task, why) in refused {
             self.lost(id, task, TaskError::Lost(format!("the offer did not suffice: {why}")));
         }
-        let names: Vec<_> = tasks.iter().filter_map(|task| parse_task_id(&task.task_id.value)).map(|task| (id, task)).collect();
+        let names: Vec<_> =
+            tasks.iter().filter_map(|task| parse_task_id(&task.task_id.value)).map(|task| (id, task)).collect();
         let (master, notes) = (self.master.clone(), self.notes.clone());
         let filters = Some(Filters { refuse_seconds: Some(TOO_SMALL) });
         tokio::spawn(async move {
@@ -530,10 +555,12 @@ impl Backend {
         self.probes.remove(&id);
         let mut reason = reason;
         let agent = self.book.agents.get_mut(&executor.agent);
-        let (host, http) = agent.map(|agent| {
-            agent.health.died(now);
-            (agent.host.clone(), agent.http.clone())
-        }).unwrap_or_default();
+        let (host, http) = agent
+            .map(|agent| {
+                agent.health.died(now);
+                (agent.host.clone(), agent.http.clone())
+            })
+            .unwrap_or_default();
         let framework = self.master.framework_id().map(|id| id.value).unwrap_or_default();
         let sandbox = sandbox::path(&framework, &executor.info.executor_id.value);
         reason = format!("{reason}\nagent {host} ({}), sandbox {sandbox}", executor.agent.value);
@@ -547,7 +574,8 @@ impl Backend {
         }
         // If it lives after all, it is of no use any more.
         if executor.started {
-            let (master, name, agent) = (self.master.clone(), executor.info.executor_id.clone(), executor.agent.clone());
+            let (master, name, agent) =
+                (self.master.clone(), executor.info.executor_id.clone(), executor.agent.clone());
             tokio::spawn(async move {
                 let _ = master.shutdown(name, agent).await;
             });

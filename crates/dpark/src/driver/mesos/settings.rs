@@ -40,7 +40,8 @@ impl Settings {
         };
         let mesos = &conf.mesos;
         let masters: Masters = master.parse().map_err(|_| Error::Master(master.to_owned()))?;
-        let constraints = mesos.constraints.parse().map_err(|error| bad("mesos.constraints", &mesos.constraints, &error))?;
+        let constraints =
+            mesos.constraints.parse().map_err(|error| bad("mesos.constraints", &mesos.constraints, &error))?;
         let user = mesos.user.clone().or_else(|| std::env::var("USER").ok()).unwrap_or_else(|| "root".into());
         let mut framework = FrameworkInfo::new(&user, &mesos.name);
         framework.roles = vec![mesos.role.clone()];
@@ -72,7 +73,6 @@ impl Settings {
         })
     }
 
-
     /// Where the driver's ports are.
     pub(crate) fn address(&self) -> IpAddr {
         self.address
@@ -99,7 +99,9 @@ mod tests {
 
     #[test]
     fn the_way_to_the_master_tells_the_address() {
-        for master in ["mesos://127.0.0.1:5050", "zk://user:secret@127.0.0.1:2181,127.0.0.2:2181/mesos", "mesos://127.0.0.1"] {
+        for master in
+            ["mesos://127.0.0.1:5050", "zk://user:secret@127.0.0.1:2181,127.0.0.2:2181/mesos", "mesos://127.0.0.1"]
+        {
             assert_eq!(address_towards(master), IpAddr::V4(Ipv4Addr::LOCALHOST), "{master}");
         }
     }
