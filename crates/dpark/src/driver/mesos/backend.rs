@@ -6,7 +6,7 @@
 
 use super::appetite::{Appetite, Say};
 use super::binary::Binary;
-use super::book::{Agent, Book, Executor};
+use super::book::{Book, Executor};
 use super::sandbox;
 use super::settings::Settings;
 use super::stock::{Stock, leaves_soon};
@@ -21,7 +21,7 @@ use dpark_executor::worker::{ON_MESOS, WORKER_VARIABLE};
 use dpark_lineage::{ExecutorId, TaskError, TaskId};
 use mesos_rs::proto::scheduler::Failure;
 use mesos_rs::proto::{
-    AgentId, CommandInfo, Environment, ExecutorInfo, ExecutorType, Filters, InverseOffer, Offer, OfferId, StatusReason,
+    CommandInfo, Environment, ExecutorInfo, ExecutorType, Filters, InverseOffer, Offer, OfferId, StatusReason,
     StatusSource, TaskInfo, TaskState, TaskStatus, Uri, Url, Variable,
 };
 use mesos_rs::scheduler::{End, Event, Reconciler, SchedulerHandle};
@@ -239,7 +239,10 @@ impl Backend {
                     Err(_) => break,
                 },
                 Some(note) = inbox.recv() => self.note(note).await,
-                _ = tick.tick() => self.tick(*demand.borrow()).await,
+                _ = tick.tick() => {
+                    let waiting = *demand.borrow();
+                    self.tick(waiting).await;
+                }
             }
             self.say();
         }
