@@ -15,6 +15,8 @@ pub(crate) struct Setting<'a> {
     pub(crate) partitions: usize,
     pub(crate) python: &'a str,
     pub(crate) timeout: Duration,
+    /// The master of a Mesos cluster.
+    pub(crate) mesos: Option<String>,
 }
 
 impl Setting<'_> {
@@ -31,6 +33,9 @@ impl Setting<'_> {
                 let mut command = Command::new(std::env::current_exe()?);
                 command.args(["run-one", "--engine", engine.name(), "--query", &query.to_string()]);
                 command.args(["--scale", &self.scale.to_string(), "--partitions", &self.partitions.to_string()]);
+                if let Some(master) = self.mesos.as_ref().filter(|_| engine == Engine::Mesos) {
+                    command.args(["--mesos", master]);
+                }
                 command
             }
         };

@@ -22,15 +22,17 @@ pub(crate) enum Engine {
     Local,
     /// DPark in worker processes.
     Process,
+    /// DPark on a Mesos cluster of this machine, an agent with one core for each worker process of `Process`.
+    Mesos,
 }
 
 impl Engine {
-    pub(crate) const ALL: [Engine; 5] =
-        [Engine::Datafusion, Engine::DatafusionPushdown, Engine::Duckdb, Engine::Local, Engine::Process];
+    pub(crate) const ALL: [Engine; 6] =
+        [Engine::Datafusion, Engine::DatafusionPushdown, Engine::Duckdb, Engine::Local, Engine::Process, Engine::Mesos];
     /// The better of these two is what DPark is measured against.
     pub(crate) const BASELINES: [Engine; 2] = [Engine::Datafusion, Engine::DatafusionPushdown];
     /// DPark's own.
-    pub(crate) const OURS: [Engine; 2] = [Engine::Local, Engine::Process];
+    pub(crate) const OURS: [Engine; 3] = [Engine::Local, Engine::Process, Engine::Mesos];
 
     /// As on the command line.
     pub(crate) fn name(self) -> &'static str {
@@ -40,6 +42,7 @@ impl Engine {
             Engine::Duckdb => "duckdb",
             Engine::Local => "local",
             Engine::Process => "process",
+            Engine::Mesos => "mesos",
         }
     }
 
@@ -58,6 +61,12 @@ impl fmt::Display for Engine {
     }
 }
 
+/// Memory on Mesos: together what a worker process has on a machine of 24 GB.
+const MESOS: [(&str, &str); 2] = [("task.memory", "2500MB"), ("mesos.executor.memory", "3GB")];
+
+/// What an agent must have for one task of that and its executor.
+pub(crate) const AGENT: &str = "cpus:1.1;mem:5600;disk:65536";
+
 /// A session with the tables registered.
 pub(crate) enum Session {
     /// Plain.
@@ -68,7 +77,7 @@ pub(crate) enum Session {
 
 impl Session {
     /// Opens a session of `engine` on `partitions` threads or processes.
-    pub(crate) async fn open(engine: Engine, partitions: usize, dir: &Path) -> Result<Session> {
+    pub(crate) async fn open(engine: Engine, partitions: usize, dir: &Path, mesos: Option<&str>) -> Result<Session> {
         let session = match engine {
             Engine::Datafusion => Session::DataFusion(plain(partitions, false)),
             Engine::DatafusionPushdown => Session::DataFusion(plain(partitions, true)),
@@ -76,6 +85,13 @@ impl Session {
                 let builder = dpark::Context::builder().master(format!("{engine}[{partitions}]"));
                 // The timed run must not find the exchanges of the uncounted one.
                 Session::Dpark(builder.conf("shuffle.keep", "0").build()?)
+            }
+            Engine::Mesos => {
+                let program = std::env::current_exe()?.display().to_string();
+                let builder = dpark::Context::builder().master(mesos.ok_or("--mesos is missing")?);
+                let builder = builder.conf("shuffle.partitions", partitions.to_string()).conf("shuffle.keep", "0");
+                let builder = MESOS.iter().fold(builder, |builder, (key, value)| builder.conf(*key, *value));
+                Session::Dpark(builder.conf("mesos.executor.path", program).build()?)
             }
             Engine::Duckdb => return Err("DuckDB runs in benchmarks/duckdb_run.py".into()),
         };

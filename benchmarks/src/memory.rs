@@ -11,16 +11,27 @@ use std::fs;
 /// Bytes in a megabyte.
 pub(crate) const MB: f64 = 1024.0 * 1024.0;
 
-/// Peak resident bytes of this process and of each of its direct children.
+/// What an executor on Mesos has in its environment.
+const MESOS: &[u8] = b"DPARK_WORKER=mesos";
+
+/// Peak resident bytes of this process and of each of its direct children; with Mesos, of each executor.
 pub(crate) fn peaks() -> Result<Vec<u64>> {
     let me = std::process::id();
     let mut peaks = vec![high_water(me).ok_or("/proc/self/status has no VmHWM: Linux only")?];
     for entry in fs::read_dir("/proc")? {
         let pid = entry?.file_name().to_str().and_then(|name| name.parse().ok());
         // A process may be gone by the time it is looked at.
-        peaks.extend(pid.filter(|pid| parent(*pid) == Some(me)).and_then(high_water));
+        let counts = |pid: &u32| parent(*pid) == Some(me) || is_executor(*pid);
+        peaks.extend(pid.filter(counts).and_then(high_water));
     }
     Ok(peaks)
+}
+
+/// Executors on Mesos are children of their agents, and copies of this program.
+fn is_executor(pid: u32) -> bool {
+    let program = |pid: &str| fs::read_link(format!("/proc/{pid}/exe")).ok();
+    let is_copy = program(&pid.to_string()).is_some_and(|of| Some(of) == program("self"));
+    is_copy && fs::read(format!("/proc/{pid}/environ")).is_ok_and(|all| all.split(|b| *b == 0).any(|v| v == MESOS))
 }
 
 fn high_water(pid: u32) -> Option<u64> {

@@ -130,7 +130,7 @@ impl Report {
         let heads = self.engines.iter().map(|engine| format!("{:>12}", engine.short()));
         let peaks = self.engines.iter().map(|engine| format!("{:>12}", engine.short()));
         println!(
-            "query{} | local/df  proc/df |  rows answers | MB{}",
+            "query{} | local/df  proc/df mesos/df |  rows answers | MB{}",
             heads.collect::<String>(),
             peaks.collect::<String>()
         );

@@ -29,6 +29,9 @@ pub(crate) struct Args {
     /// Threads or worker processes, and partitions.
     #[arg(long, default_value_t = 2)]
     partitions: usize,
+    /// The master of a Mesos cluster, for the engine of that name.
+    #[arg(long)]
+    mesos: Option<String>,
 }
 
 /// What a child prints. `duckdb_run.py` prints the same.
@@ -59,7 +62,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 async fn measure(args: &Args) -> Result<Measured> {
     let sql = queries::text(args.query, args.scale)?;
     let started = Instant::now();
-    let session = Session::open(args.engine, args.partitions, &args.data).await?;
+    let session = Session::open(args.engine, args.partitions, &args.data, args.mesos.as_deref()).await?;
     let startup_ms = milliseconds(started);
     // On a task of the runtime, as a server would, not on the thread that blocks.
     let session = std::sync::Arc::new(session);

@@ -2,10 +2,11 @@
 //! while disturbs all of them.
 
 use crate::child::{Setting, duckdb_version};
-use crate::engines::Engine;
+use crate::engines::{AGENT, Engine};
 use crate::machine::Machine;
 use crate::report::{Outcome, QueryReport, Report};
 use crate::{Result, data, queries};
+use dpark_test_cluster::{Cluster, Options};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
@@ -34,6 +35,9 @@ pub(crate) struct Args {
     /// The Python that has the package `duckdb`.
     #[arg(long, env = "DPARK_BENCH_PYTHON", default_value = "python3")]
     python: String,
+    /// The master of a Mesos cluster, `mesos://host:port`; without it one is started on this machine.
+    #[arg(long)]
+    mesos: Option<String>,
     /// Seconds after which a child is given up.
     #[arg(long, default_value_t = 900)]
     timeout: u64,
@@ -54,6 +58,15 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
         eprintln!("SKIPPED duckdb: {reason}; pip install duckdb, or --python /path/to/python");
         skipped.insert(engines.remove(at), reason);
     }
+    let cluster = match engines.contains(&Engine::Mesos) && args.mesos.is_none() {
+        true => Some(start_cluster(args.partitions)),
+        false => None,
+    };
+    if let (Some(Err(error)), Some(at)) = (&cluster, engines.iter().position(|engine| *engine == Engine::Mesos)) {
+        eprintln!("SKIPPED mesos: no cluster could be started: {error}");
+        skipped.insert(engines.remove(at), format!("no cluster could be started: {error}"));
+    }
+    let cluster = cluster.and_then(Result::ok);
     let wanted = if args.queries.is_empty() { (1..=queries::COUNT).collect() } else { args.queries.clone() };
     let mut report = Report::new(Machine::here(duckdb.ok()), args.scale, args.partitions, args.runs, engines, skipped);
     let setting = Setting {
@@ -62,6 +75,7 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
         partitions: args.partitions,
         python: &args.python,
         timeout: Duration::from_secs(args.timeout),
+        mesos: args.mesos.clone().or_else(|| cluster.as_ref().map(Cluster::masters)),
     };
     report.print_head();
     for query in wanted {
@@ -74,6 +88,11 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     }
     report.print_totals();
     Ok(report.is_clean())
+}
+
+/// A real Mesos on this machine: an agent with one core for each partition.
+fn start_cluster(agents: usize) -> Result<Cluster> {
+    Ok(Cluster::start(Options { agents, resources: vec![AGENT.to_owned()], ..Options::default() })?)
 }
 
 /// In a process of its own, so that the parent stays small.

@@ -45,6 +45,10 @@ pub type Ended = (Option<String>, Vec<(StageId, u32)>);
 /// What a context told since the story was begun.
 pub struct Story {
     events: Receiver<EngineEvent>,
+    /// The processes of executors that came since.
+    pub pids: HashMap<ExecutorId, u32>,
+    /// Why nothing runs.
+    pub waiting: Vec<String>,
     /// Executors that were lost, and why.
     pub removed: Vec<(ExecutorId, String)>,
     /// The stages of the last job.
@@ -64,6 +68,8 @@ impl Story {
     pub fn of(ctx: &Context) -> Story {
         Story {
             events: ctx.events(),
+            pids: HashMap::new(),
+            waiting: vec![],
             removed: vec![],
             stages: vec![],
             started: vec![],
@@ -110,7 +116,8 @@ impl Story {
 
     fn take(&mut self, event: EngineEvent) {
         match event {
-            EngineEvent::ExecutorAdded { .. } => {}
+            EngineEvent::ExecutorAdded { executor, pid } => drop(self.pids.insert(executor, pid)),
+            EngineEvent::Waiting { reason } => self.waiting.push(reason),
             EngineEvent::ExecutorRemoved { executor, reason } => self.removed.push((executor, reason)),
             EngineEvent::JobStarted { stages, .. } => self.stages = stages,
             EngineEvent::TaskStarted { task, executor } => self.started.push((task, executor)),

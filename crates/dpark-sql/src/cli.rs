@@ -20,12 +20,12 @@ Examples:
 
 Exit status: 0 all statements succeeded, 1 a statement failed, 2 the command line is wrong, 130 interrupted.";
 
-/// A shell for DPark: SQL over Parquet, CSV, JSON, Arrow and Avro, in threads or in worker processes.
+/// A shell for DPark: SQL over Parquet, CSV, JSON, Arrow and Avro, in threads, in worker processes, or on a Mesos cluster.
 #[derive(Parser, Debug)]
 #[command(name = "dpark-sql", after_help = EXAMPLES, disable_version_flag = true, max_term_width = 110)]
 pub(crate) struct Cli {
-    /// Where queries run: local[N], local[*], process[N] [default: $DPARK_MASTER, then the configuration file,
-    /// then local[*]]
+    /// Where queries run: local[N], local[*], process[N], mesos://host:port, zk://host:port/path [default:
+    /// $DPARK_MASTER, then the configuration file, then local[*]]
     #[arg(short, long, value_name = "MASTER")]
     pub(crate) master: Option<String>,
 

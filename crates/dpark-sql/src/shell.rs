@@ -11,9 +11,11 @@ use crate::stop::{Stop, is_closed_pipe};
 use arrow::array::{Array, UInt64Array};
 use arrow::record_batch::RecordBatch;
 use datafusion::error::{DataFusionError, Result};
-use dpark::Context;
 use dpark::sql::{Gives, Parsed, ParserSettings, Script, SqlError, locate};
+use dpark::{Context, EngineEvent};
 use std::time::{Duration, Instant};
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
 
 /// How often the progress line is redrawn.
 const REDRAWN: Duration = Duration::from_millis(100);
@@ -118,6 +120,7 @@ impl Shell {
         let mut query = Query::start(&self.ctx, parsed.statement.clone());
         let mut ticks = tokio::time::interval(REDRAWN);
         let follow = self.ctx.progress();
+        let mut events = self.ctx.events();
         let mut rows: Option<Box<dyn RowWriter>> = None;
         let mut written = Written::default();
         let cap = self.cap();
@@ -129,6 +132,11 @@ impl Shell {
                     return Err(Failure::Stop(self.cancel(query, stop).await));
                 }
                 event = query.next() => event,
+                reason = waiting(&mut events), if !self.settings.quiet => {
+                    progress.clear();
+                    say(format!("waiting: {reason}"));
+                    continue;
+                }
                 _ = ticks.tick(), if progress.enabled() => {
                     progress.draw(&follow.borrow());
                     continue;
@@ -285,4 +293,15 @@ fn counted(written: &Written, cap: usize) -> String {
 fn count(batch: &RecordBatch) -> Option<u64> {
     let counts = batch.columns().first()?.as_any().downcast_ref::<UInt64Array>()?;
     (!counts.is_empty()).then(|| counts.value(0))
+}
+
+/// The next reason why nothing runs.
+async fn waiting(events: &mut broadcast::Receiver<EngineEvent>) -> String {
+    loop {
+        match events.recv().await {
+            Ok(EngineEvent::Waiting { reason }) => return reason,
+            Ok(_) | Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
+    }
 }

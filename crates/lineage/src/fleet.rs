@@ -27,6 +27,8 @@ pub(crate) struct Executor {
     pub(crate) slots: u32,
     /// What a cluster lends at the moment. Only used where there are no slots.
     pub(crate) lent: Resources,
+    /// A cluster has lent something before.
+    lends: bool,
     pub(crate) driver: bool,
     pub(crate) anywhere: bool,
     pub(crate) tasks: BTreeMap<TaskId, Slot>,
@@ -46,7 +48,7 @@ impl Executor {
     /// Whether it can be counted on to take tasks: a machine of a cluster that lends nothing and runs nothing of ours
     /// may be somebody else's for a long time.
     fn counts(&self) -> bool {
-        self.slots > 0 || self.lent.cpus > 0 || !self.tasks.is_empty()
+        self.slots > 0 || self.lent.cpus > 0 || (self.lends && !self.tasks.is_empty())
     }
     fn takes(&self, placement: Placement) -> bool {
         match placement {
@@ -100,8 +102,11 @@ impl Fleet {
 
     /// Adds an executor, or changes the slots and roles of one that is there.
     pub(crate) fn add(&mut self, id: ExecutorId, slots: u32, driver: bool, anywhere: bool) {
-        let (tasks, lent) = self.remove(id).map_or((BTreeMap::new(), Resources::NONE), |e| (e.tasks, e.lent));
-        self.insert(id, Executor { slots, lent, driver, anywhere, tasks });
+        let executor = match self.remove(id) {
+            Some(known) => Executor { slots, driver, anywhere, ..known },
+            None => Executor { slots, lent: Resources::NONE, lends: false, driver, anywhere, tasks: BTreeMap::new() },
+        };
+        self.insert(id, executor);
     }
 
     pub(crate) fn remove(&mut self, id: ExecutorId) -> Option<Executor> {
@@ -133,7 +138,7 @@ impl Fleet {
 
     /// From now on the cluster lends this much on the executor's machine.
     pub(crate) fn lend(&mut self, id: ExecutorId, resources: Resources) {
-        self.change(id, |executor| executor.lent = resources);
+        self.change(id, |executor| (executor.lent, executor.lends) = (resources, true));
     }
 
     /// Takes a slot, or `needs` of what is lent.

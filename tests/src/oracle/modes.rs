@@ -8,6 +8,9 @@ pub const MASTERS: [&str; 2] = ["local[2]", "process[2]"];
 /// Few, odd, and more than there are rows in many groups.
 pub const PARTITIONS: [usize; 3] = [1, 3, 16];
 
+/// For the small machines of a test's cluster.
+pub const MESOS: [(&str, &str); 2] = [("task.memory", "256MB"), ("mesos.executor.memory", "128MB")];
+
 /// What is different from the defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flavour {
@@ -26,7 +29,7 @@ pub enum Flavour {
 /// One cell of the matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mode {
-    /// `local[2]` or `process[2]`.
+    /// `local[2]`, `process[2]`, or a Mesos cluster whose agents have this program.
     pub master: &'static str,
     /// Buckets of a shuffle.
     pub partitions: usize,
@@ -53,7 +56,7 @@ pub fn all() -> Vec<Mode> {
 impl Mode {
     /// As it stands in names of tests: `process2::p16::spill`.
     pub fn name(&self) -> String {
-        let master = self.master.replace(['[', ']'], "");
+        let master = if self.master.contains("://") { "mesos".to_owned() } else { self.master.replace(['[', ']'], "") };
         let flavour = match self.flavour {
             Flavour::Memory => "memory",
             Flavour::Spill => "spill",
@@ -68,9 +71,16 @@ impl Mode {
     pub fn context(&self) -> Result<Context> {
         // The test files are small; without this none of them would be split.
         let mut conf = vec![("datafusion.optimizer.repartition_file_min_size", "1")];
+        let program = std::env::current_exe()?.display().to_string();
+        if self.master.contains("://") {
+            conf.extend(MESOS.iter().copied());
+            conf.push(("mesos.executor.path", program.as_str()));
+        }
         conf.extend(match self.flavour {
             Flavour::Memory => vec![],
-            Flavour::Spill => vec![("shuffle.memory", "false"), ("executor.memory", "64MB")],
+            Flavour::Spill => {
+                vec![("shuffle.memory", "false"), ("executor.memory", "64MB"), ("task.memory", "64MB")]
+            }
             Flavour::Partitioned => vec![
                 ("datafusion.optimizer.hash_join_single_partition_threshold", "0"),
                 ("datafusion.optimizer.hash_join_single_partition_threshold_rows", "0"),

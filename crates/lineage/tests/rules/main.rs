@@ -6,6 +6,7 @@
 mod failures;
 mod launching;
 mod lifetime;
+mod offers;
 mod recovery;
 mod results;
 mod submission;
