@@ -55,6 +55,13 @@ pub(crate) struct Args {
     threads: usize,
 }
 
+impl Args {
+    /// For a scale and a directory.
+    pub(crate) fn at(scale: f64, dir: PathBuf) -> Args {
+        Args { scale, data: Some(dir), threads: 2 }
+    }
+}
+
 /// The directory of a scale below the target directory.
 pub(crate) fn default_dir(scale: f64) -> Result<PathBuf> {
     let exe = std::env::current_exe()?;

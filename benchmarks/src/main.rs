@@ -16,6 +16,7 @@
 //! | `answer`, `memory`, `stats`, `machine` | result fingerprints, peak memory, medians, what it ran on |
 //! | `tpch`, `report` | rounds over queries and engines; what is printed and saved |
 //! | `micro` | parts measured alone |
+//! | `soak` | queries on a Mesos cluster while its parts are killed |
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool")]
 
 mod answer;
@@ -28,6 +29,7 @@ mod micro;
 mod queries;
 mod report;
 mod run_one;
+mod soak;
 mod stats;
 mod tpch;
 
@@ -55,6 +57,8 @@ enum Command {
     Tpch(tpch::Args),
     /// Shuffle, scheduler and start-up alone.
     Micro(micro::Args),
+    /// TPC-H on a Mesos cluster while its parts are killed.
+    Soak(soak::Args),
     /// Makes the TPC-H files; `tpch` does it when they are missing.
     Generate(data::Args),
     /// One engine and one query in this process, as JSON; what `tpch` starts.
@@ -67,6 +71,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Tpch(args) => tpch::run(&args),
         Command::Micro(args) => micro::run(&args),
+        Command::Soak(args) => soak::run(&args),
         Command::Generate(args) => data::generate(&args).map(|()| true),
         Command::RunOne(args) => run_one::run(&args).map(|()| true),
     };

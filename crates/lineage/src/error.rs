@@ -62,6 +62,9 @@ pub enum TaskError {
     /// The executor died or was lost with the task on it.
     #[error("executor lost: {0}")]
     Lost(String),
+    /// It never ran: what it was launched on was not there any more. Not the task's fault and not counted as its failure.
+    #[error("not started: {0}")]
+    NotStarted(String),
     /// The query's or its closures' own error.
     #[error("{message}")]
     User {
@@ -86,6 +89,7 @@ impl TaskError {
             TaskError::User { kind, .. } => matches!(kind, UserErrorKind::Closure),
             TaskError::Cancelled => false,
             TaskError::FetchFailed(_)
+            | TaskError::NotStarted(_)
             | TaskError::Oom(_)
             | TaskError::Io(_)
             | TaskError::Lost(_)

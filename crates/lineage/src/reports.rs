@@ -89,7 +89,7 @@ impl Scheduler {
             state.memory = had.saturating_mul(2).min(self.config.max_memory.max(had));
         }
         let (failures, limit) = match &error {
-            TaskError::FetchFailed(_) => {
+            TaskError::FetchFailed(_) | TaskError::NotStarted(_) => {
                 state.fetch_failures += 1;
                 (state.fetch_failures, self.config.max_fetch_failures)
             }
@@ -105,6 +105,7 @@ impl Scheduler {
                 self.wait_again(id, partition, cut_off.then_some(executor));
                 self.lose_recorded(fetch);
             }
+            TaskError::NotStarted(_) => self.wait_again(id, partition, None),
             _ => self.wait_again(id, partition, Some(executor)),
         }
         (failures >= limit).then_some(JobError::TaskFailed { task, executor, failures, error })

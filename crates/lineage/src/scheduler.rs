@@ -19,7 +19,7 @@ use std::time::Duration;
 pub struct SchedulerConfig {
     /// So many failed attempts at one partition end the jobs that need it. At least 1.
     pub max_failures: u32,
-    /// So many attempts at one partition that could not fetch an input end the jobs that need it; the same number of
+    /// So many attempts at one partition that could not fetch an input, or did not start, end the jobs that need it; the same number of
     /// times the driver may fail to fetch one partition of a result. At least 1.
     pub max_fetch_failures: u32,
     /// MiB that a task gets at most when it runs again after it had too little.

@@ -48,7 +48,7 @@ impl Appetite {
         } else if self.starving.is_none() {
             self.starving = Some(now);
         }
-        self.news |= tasks > 0;
+        self.news |= tasks > self.wanted;
         self.wanted = tasks;
     }
 
@@ -121,7 +121,8 @@ mod tests {
         appetite.said(Say::Revive, true);
         assert_eq!(appetite.next(ms(12)), Some(Say::Revive));
         appetite.said(Say::Revive, true);
-        assert_eq!(appetite.next(ms(13)), None, "nothing new");
+        appetite.wants(3, ms(13));
+        assert_eq!(appetite.next(ms(13)), None, "one was launched: nothing new");
         assert_eq!(appetite.next(ms(5100)), Some(Say::Revive), "but not for ever");
     }
 

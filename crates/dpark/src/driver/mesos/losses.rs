@@ -1,0 +1,149 @@
+//! What becomes of tasks, executors and agents, as the master tells it.
+
+use super::backend::{Backend, Note};
+use super::sandbox;
+use super::words::{is_end_of_executor, is_over, state_name, wait_status};
+use crate::driver::event_loop::Message;
+use dpark_executor::protocol::ToWorker;
+use dpark_lineage::{ExecutorId, TaskError, TaskId};
+use mesos_rs::proto::scheduler::Failure;
+use mesos_rs::proto::{StatusReason, StatusSource, TaskState, TaskStatus};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// So many executors in a row that end before they say hello mean that none ever will.
+const STILLBORN: u32 = 4;
+
+/// An agent that the master cannot reach may only be cut off from the master. Its executor proves to live within this.
+const PROBE: Duration = Duration::from_secs(2);
+
+impl Backend {
+    pub(super) async fn update(&mut self, status: TaskStatus) {
+        let now = self.now();
+        self.reconciler.answered(&status.task_id);
+        let state = status.state();
+        let known = self.book.find(&status.task_id);
+        if is_over(state) {
+            self.book.ended(&status.task_id, now);
+            self.appetite.freed();
+        }
+        let by_executor = status.source == Some(StatusSource::Executor.into());
+        if let (Some((executor, task)), false) = (known, by_executor) {
+            let message = status.message.clone().unwrap_or_default();
+            let reason = status.reason();
+            match state {
+                TaskState::Unreachable => self.probe(executor, "the master cannot reach its agent"),
+                state if is_over(state) => {
+                    let text = format!("{}: {message}", state_name(state));
+                    let error = match (state, reason) {
+                        (_, StatusReason::ContainerLimitationMemory) => TaskError::Oom(text.clone()),
+                        (TaskState::Dropped, _) | (_, StatusReason::InvalidOffers) => {
+                            TaskError::NotStarted(text.clone())
+                        }
+                        _ => TaskError::Lost(text.clone()),
+                    };
+                    if is_end_of_executor(reason) {
+                        self.down(executor, text).await;
+                    } else {
+                        self.lost(executor, task, error);
+                    }
+                }
+                _ => {}
+            }
+        }
+        let master = self.master.clone();
+        tokio::spawn(async move {
+            if let Err(error) = master.acknowledge(&status).await {
+                tracing::debug!(%error, "an update was not acknowledged; it comes again");
+            }
+        });
+    }
+
+    /// A task that does not run, whatever the executor will say.
+    pub(super) fn lost(&mut self, executor: ExecutorId, task: TaskId, error: TaskError) {
+        if let Some(executor) = self.book.executors.get_mut(&executor) {
+            executor.tasks.remove(&task);
+        }
+        self.tell(Message::Report { executor, task, report: Box::new(Err(error)) });
+    }
+
+    pub(super) async fn failure(&mut self, failure: Failure) {
+        let Some(agent) = failure.agent_id else { return };
+        match failure.executor_id {
+            Some(name) => {
+                if let Some(id) = self.book.named(&agent, &name.value) {
+                    let status = failure.status.unwrap_or_default();
+                    self.down(id, format!("the executor ended, {}", wait_status(status))).await;
+                }
+            }
+            None => {
+                if let Some(id) = self.book.agents.get(&agent).and_then(|agent| agent.executor) {
+                    self.probe(id, "the master has lost its agent");
+                }
+            }
+        }
+    }
+
+    /// Lets an executor prove that it lives. Its agent may be cut off from the master, and not from us.
+    fn probe(&mut self, id: ExecutorId, why: &'static str) {
+        let Some(executor) = self.book.executors.get(&id) else { return };
+        if self.probes.contains_key(&id) {
+            return;
+        }
+        let (answered, answer) = oneshot::channel();
+        if executor.connected {
+            let _ = executor.outbox.send(ToWorker::Ping { number: id.0 });
+            self.probes.insert(id, answered);
+        }
+        let notes = self.notes.clone();
+        tokio::spawn(async move {
+            let alive = matches!(tokio::time::timeout(PROBE, answer).await, Ok(Ok(())));
+            if !alive {
+                let _ = notes.send(Note::Silent { executor: id, reason: why.to_owned() });
+            }
+        });
+    }
+
+    /// An executor is gone, with its tasks and outputs.
+    pub(super) async fn down(&mut self, id: ExecutorId, reason: String) {
+        let now = self.now();
+        let Some(executor) = self.book.remove(id) else { return };
+        self.door.waiting.lock().remove(&id);
+        self.probes.remove(&id);
+        let mut reason = reason;
+        let agent = self.book.agents.get_mut(&executor.agent);
+        let (host, http) = agent
+            .map(|agent| {
+                if executor.started {
+                    agent.health.died(now);
+                }
+                (agent.host.clone(), agent.http.clone())
+            })
+            .unwrap_or_default();
+        let framework = self.master.framework_id().map(|id| id.value).unwrap_or_default();
+        let sandbox = sandbox::path(&framework, &executor.info.executor_id.value);
+        reason = format!("{reason}\nagent {host} ({}), sandbox {sandbox}", executor.agent.value);
+        if executor.started && !executor.connected {
+            self.stillborn += 1;
+            if let Some(http) = &http
+                && let Some(lines) = sandbox::tail(http, &sandbox, "stderr").await
+            {
+                reason = format!("{reason}\nlast lines of its stderr:\n{lines}");
+            }
+        }
+        // If it lives after all, it is of no use any more.
+        if executor.started {
+            let (master, name, agent) =
+                (self.master.clone(), executor.info.executor_id.clone(), executor.agent.clone());
+            tokio::spawn(async move {
+                let _ = master.shutdown(name, agent).await;
+            });
+        }
+        self.appetite.freed();
+        self.tell(Message::ExecutorDown { executor: id, reason: reason.clone() });
+        if self.stillborn >= STILLBORN {
+            self.stillborn = 0;
+            self.hopeless(format!("{STILLBORN} executors in a row did not start; the last one: {reason}"), false);
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Offers come, and are used or given back at once.
+
+use super::backend::{Backend, Note};
+use super::book::Executor;
+use super::stock::{Stock, leaves_soon};
+use super::words::{clock, http_of};
+use crate::driver::event_loop::{Fresh, Launched, Message};
+use crate::driver::executors::Link;
+use dpark_executor::mesos::parse_task_id;
+use dpark_executor::protocol::WorkerConfig;
+use dpark_executor::worker::{ON_MESOS, WORKER_VARIABLE};
+use dpark_lineage::{ExecutorId, Resources, TaskError};
+use mesos_rs::proto::{
+    CommandInfo, Environment, ExecutorInfo, ExecutorType, Filters, InverseOffer, Offer, OfferId, TaskInfo, Uri,
+    Variable,
+};
+use std::collections::HashMap;
+use tokio::sync::{mpsc, oneshot};
+
+/// An offer without use is not made again for so long; asking for offers lifts it.
+const UNWANTED: f64 = 600.0;
+
+/// One that is too small now may be larger then.
+const TOO_SMALL: f64 = 5.0;
+
+impl Backend {
+    pub(super) async fn offers(&mut self, offers: Vec<Offer>) {
+        let now = self.now();
+        let mut unwanted: HashMap<u64, Vec<OfferId>> = HashMap::new();
+        let mut usable: HashMap<ExecutorId, Stock> = HashMap::new();
+        let (mut fresh, mut lent) = (vec![], vec![]);
+        for (offer, stock) in Stock::by_agent(offers) {
+            let agent = self.book.agents.entry(offer.agent_id.clone()).or_default();
+            agent.host.clone_from(&offer.hostname);
+            agent.http = offer.url.as_ref().and_then(http_of);
+            let refusal = if !self.settings.constraints.matches(&offer.attributes) {
+                Some(UNWANTED)
+            } else if leaves_soon(&offer, clock()) {
+                Some(TOO_SMALL)
+            } else {
+                let away = agent.health.away_for(now);
+                (!away.is_zero()).then(|| away.as_secs_f64())
+            };
+            if let Some(seconds) = refusal {
+                unwanted.entry((seconds * 1000.0) as u64).or_default().extend(stock.offers);
+                continue;
+            }
+            let id = match agent.executor {
+                Some(id) => id,
+                None => {
+                    let (id, new) = self.plan_executor(&offer);
+                    fresh.push(new);
+                    id
+                }
+            };
+            let Some(executor) = self.book.executors.get(&id) else { continue };
+            let overhead = (!executor.started).then_some(self.settings.executor);
+            let running = executor.tasks.len();
+            let more = self.settings.max_tasks.saturating_sub(running);
+            match stock.room(overhead) {
+                Some(room) if more > 0 => {
+                    let most = u32::try_from(more).unwrap_or(u32::MAX).saturating_mul(self.settings.needs.cpus);
+                    lent.push((id, Resources { cpus: room.cpus.min(most), ..room }));
+                    usable.insert(id, stock);
+                }
+                _ => unwanted.entry((TOO_SMALL * 1000.0) as u64).or_default().extend(stock.offers),
+            }
+        }
+        let (answer, launches) = oneshot::channel();
+        self.tell(Message::Offers { fresh, offers: lent, answer });
+        let launches = launches.await.unwrap_or_default();
+        if !launches.is_empty() {
+            self.appetite.fed(now);
+            self.told_starving = false;
+        }
+        for (id, stock) in usable {
+            let tasks: Vec<Launched> = launches.iter().filter(|launch| launch.executor == id).copied().collect();
+            match tasks.is_empty() {
+                true => unwanted.entry((TOO_SMALL * 1000.0) as u64).or_default().extend(stock.offers),
+                false => self.launch(id, stock, &tasks),
+            }
+        }
+        for (millis, offers) in unwanted {
+            self.decline(offers, millis as f64 / 1000.0);
+        }
+    }
+
+    fn plan_executor(&mut self, offer: &Offer) -> (ExecutorId, Fresh) {
+        let id = ExecutorId(self.next);
+        self.next += 1;
+        let (outbox, outgoing) = mpsc::unbounded_channel();
+        self.door.waiting.lock().insert(id, outgoing);
+        let info = self.executor_info(id);
+        let link = Link::worker(outbox.clone(), None);
+        let host = format!("{id}: on the agent {} ({})", offer.hostname, offer.agent_id.value);
+        let executor = Executor {
+            agent: offer.agent_id.clone(),
+            info,
+            outbox,
+            started: false,
+            connected: false,
+            tasks: Default::default(),
+            idle: self.now(),
+        };
+        self.book.executors.insert(id, executor);
+        self.book.agents.entry(offer.agent_id.clone()).or_default().executor = Some(id);
+        (id, Fresh { executor: id, link, host })
+    }
+
+    fn executor_info(&self, id: ExecutorId) -> ExecutorInfo {
+        let config = WorkerConfig { executor: id, ..self.worker.clone() };
+        let variable = Variable { name: WORKER_VARIABLE.into(), value: Some(ON_MESOS.into()), ..Variable::default() };
+        let command = CommandInfo {
+            environment: Some(Environment { variables: vec![variable] }),
+            shell: Some(false),
+            ..CommandInfo::default()
+        };
+        let command = match (&self.settings.executor_path, &self.binary) {
+            (Some(path), _) => {
+                let path = path.display().to_string();
+                CommandInfo { value: Some(path.clone()), arguments: vec![path], ..command }
+            }
+            (None, binary) => {
+                let name = "dpark-executor".to_owned();
+                let uri = Uri {
+                    value: binary.as_ref().map(|binary| binary.url.clone()).unwrap_or_default(),
+                    executable: Some(true),
+                    extract: Some(false),
+                    cache: Some(false),
+                    output_file: Some(name.clone()),
+                };
+                let arguments = vec![name.clone()];
+                CommandInfo { uris: vec![uri], value: Some(format!("./{name}")), arguments, ..command }
+            }
+        };
+        let name = format!("{}-{}", self.settings.config.framework.name, id.0);
+        ExecutorInfo {
+            r#type: Some(ExecutorType::Custom.into()),
+            executor_id: name.clone().into(),
+            framework_id: self.master.framework_id(),
+            command: Some(command),
+            name: Some(name),
+            source: Some("dpark".into()),
+            data: postcard::to_stdvec(&config).ok().map(Into::into),
+            ..ExecutorInfo::default()
+        }
+    }
+
+    fn launch(&mut self, id: ExecutorId, mut stock: Stock, launches: &[Launched]) {
+        let Some(executor) = self.book.executors.get_mut(&id) else { return };
+        let mut refused = vec![];
+        if !executor.started {
+            match stock.take(self.settings.executor) {
+                Ok(resources) => executor.info.resources = resources,
+                Err(why) => refused.extend(launches.iter().map(|launch| (launch.task, why.clone()))),
+            }
+        }
+        let info = executor.info.clone();
+        let mut tasks: Vec<TaskInfo> = vec![];
+        if refused.is_empty() {
+            for launch in launches {
+                let Some(name) = self.book.launched(id, launch.task) else { continue };
+                match stock.task(launch.task.to_string(), name, launch.needs, &info) {
+                    Ok(task) => tasks.push(task),
+                    Err(why) => refused.push((launch.task, why)),
+                }
+            }
+        }
+        for (task, why) in refused {
+            self.lost(id, task, TaskError::NotStarted(format!("the offer did not suffice: {why}")));
+        }
+        let names: Vec<_> =
+            tasks.iter().filter_map(|task| parse_task_id(&task.task_id.value)).map(|task| (id, task)).collect();
+        let (master, notes) = (self.master.clone(), self.notes.clone());
+        let filters = Some(Filters { refuse_seconds: Some(TOO_SMALL) });
+        tokio::spawn(async move {
+            if let Err(error) = master.launch(stock.offers, tasks, filters).await {
+                let _ = notes.send(Note::Refused { tasks: names, why: error.to_string() });
+            }
+        });
+    }
+
+    fn decline(&self, offers: Vec<OfferId>, seconds: f64) {
+        let master = self.master.clone();
+        tokio::spawn(async move {
+            let filters = Some(Filters { refuse_seconds: Some(seconds) });
+            if let Err(error) = master.decline(offers, filters).await {
+                tracing::debug!(%error, "an offer was not declined");
+            }
+        });
+    }
+
+    /// Maintenance is coming: what runs there may end, nothing new is started (`leaves_soon`).
+    pub(super) fn inverse_offers(&self, offers: Vec<InverseOffer>) {
+        let ids = offers.into_iter().map(|offer| offer.id).collect();
+        let master = self.master.clone();
+        tokio::spawn(async move {
+            if let Err(error) = master.accept_inverse(ids, None).await {
+                tracing::debug!(%error, "an inverse offer was not answered");
+            }
+        });
+    }
+}
