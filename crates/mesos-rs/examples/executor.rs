@@ -6,8 +6,8 @@
 //!
 //! Messages are sent back.
 
-use mesos_rs::executor::{self, Config, Event};
-use mesos_rs::proto::{TaskId, TaskState, TaskStatus};
+use mesos_rs::executor::{self, Config, Event, ExecutorHandle};
+use mesos_rs::proto::{TaskId, TaskInfo, TaskState, TaskStatus};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -19,34 +19,18 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     while let Some(event) = events.recv().await {
         match event {
             Event::Launch(task) => {
-                let (agent, id) = (agent.clone(), task.task_id.clone());
-                let work = async move {
-                    let data = String::from_utf8_lossy(task.data.as_deref().unwrap_or_default()).into_owned();
-                    let _ = agent.update(TaskStatus::new(id.clone(), TaskState::Running));
-                    match data.split_once(' ').map(|(what, time)| (what, time.parse())) {
-                        Some(("finish", Ok(milliseconds))) => {
-                            tokio::time::sleep(Duration::from_millis(milliseconds)).await
-                        }
-                        _ if data == "die" => std::process::exit(7),
-                        _ => std::future::pending().await,
-                    }
-                    let _ = agent.update(TaskStatus::new(id, TaskState::Finished));
-                };
-                running.insert(task.task_id, tokio::spawn(work));
+                let id = task.task_id.clone();
+                running.insert(id, tokio::spawn(run(agent.clone(), *task)));
             }
             Event::Kill { task_id, .. } => {
-                if running.remove(&task_id).is_some_and(|task| {
-                    !task.is_finished() && {
-                        task.abort();
-                        true
-                    }
-                }) {
+                if let Some(task) = running.remove(&task_id).filter(|task| !task.is_finished()) {
+                    task.abort();
                     agent.update(TaskStatus::new(task_id, TaskState::Killed))?;
                 }
             }
             Event::Message(data) => agent.message(data).await?,
             Event::Shutdown { grace } => {
-                for (task_id, task) in running {
+                for (task_id, task) in running.into_iter().filter(|(_, task)| !task.is_finished()) {
                     task.abort();
                     agent.update(TaskStatus::new(task_id, TaskState::Killed))?;
                 }
@@ -59,4 +43,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     Ok(())
+}
+
+async fn run(agent: ExecutorHandle, task: TaskInfo) {
+    let data = String::from_utf8_lossy(task.data.as_deref().unwrap_or_default()).into_owned();
+    let _ = agent.update(TaskStatus::new(task.task_id.clone(), TaskState::Running));
+    match data.split_once(' ').map(|(what, time)| (what, time.parse())) {
+        Some(("finish", Ok(milliseconds))) => tokio::time::sleep(Duration::from_millis(milliseconds)).await,
+        _ if data == "die" => std::process::exit(7),
+        _ => std::future::pending().await,
+    }
+    let _ = agent.update(TaskStatus::new(task.task_id, TaskState::Finished));
 }

@@ -36,3 +36,8 @@ pub use backoff::Backoff;
 pub use error::{CallError, ConfigError, LinkError};
 pub use http::{Credential, Endpoint, Scheme, Tls};
 pub use leader::{Masters, ZooKeeperAddress};
+
+/// Keeps the examples in the README compiling.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,4 +1,5 @@
 //! The executor side against a scripted agent.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use mesos_fake::{FakeAgent, OnSubscribe};
 use mesos_rs::executor::{self, Config, End, Event, ExecutorHandle};

@@ -1,4 +1,5 @@
 //! The scheduler side against a scripted master that does what a real one will not do on demand.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use mesos_fake::{FakeMaster, OnSubscribe, launched};
 use mesos_rs::proto::scheduler::CallType;

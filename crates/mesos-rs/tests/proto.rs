@@ -1,4 +1,5 @@
 //! The encoding of some messages, compared with bytes written out by hand: field number times eight plus wire type.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use mesos_rs::proto::scheduler::{self, CallType};
 use mesos_rs::proto::{FrameworkInfo, TaskInfo, TaskState, TaskStatus, executor, json};

@@ -1,4 +1,5 @@
 //! RecordIO: whatever the pieces, the records come out whole; whatever the garbage, it is an error and no more.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use mesos_rs::recordio::{Decoder, RecordError, encode};
 use proptest::prelude::*;

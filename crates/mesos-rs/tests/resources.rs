@@ -1,4 +1,5 @@
 //! Arithmetic on resources: its laws, and taking requests out of offers.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use mesos_rs::proto::{
     AllocationInfo, DiskInfo, Persistence, Range, Ranges, ReservationInfo, Resource, RevocableInfo, Scalar, Set,
@@ -180,7 +181,10 @@ fn volumes_and_revocable_resources_are_not_taken_unasked() {
     // Shared ones are counted.
     let shared = Resource { shared: Some(SharedInfo {}), ..volume };
     let two = all(&[shared.clone(), shared.clone()]);
-    assert!(two.contains(&all(&[shared.clone()])) && two.checked_sub(&all(&[shared])).unwrap().to_proto().len() == 1);
+    assert!(
+        two.contains(&all(std::slice::from_ref(&shared)))
+            && two.checked_sub(&all(&[shared])).unwrap().to_proto().len() == 1
+    );
 }
 
 #[test]

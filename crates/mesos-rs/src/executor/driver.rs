@@ -159,7 +159,7 @@ impl Driver {
             EventType::Launch => {
                 if let Some(launch) = event.launch {
                     self.shared.change(|outbox| outbox.launched(&launch));
-                    self.tell(Event::Launch(launch.task)).await?;
+                    self.tell(Event::Launch(Box::new(launch.task))).await?;
                 }
             }
             EventType::LaunchGroup => {

@@ -27,7 +27,7 @@ pub enum Event {
         why: LinkError,
     },
     /// A task to run.
-    Launch(TaskInfo),
+    Launch(Box<TaskInfo>),
     /// Tasks to run together.
     LaunchGroup(Vec<TaskInfo>),
     /// A task to end; then send a terminal update.

@@ -16,7 +16,7 @@ use crate::error::LinkError;
 use crate::http::{Endpoint, Scheme};
 use candidates::Redirects;
 use std::time::Duration;
-use zookeeper::{Leadership, Watching};
+use zookeeper::Watching;
 
 /// Finds the master to subscribe with, again and again.
 pub(crate) struct Finder {
@@ -60,13 +60,10 @@ impl Finder {
         self.redirects.follow(from, location)
     }
 
-    /// Waits until ZooKeeper names another leader than the one we are subscribed with.
-    pub(crate) async fn changed(&mut self, current: &Endpoint) -> LinkError {
+    /// Waits until ZooKeeper names another leader than when it was asked last. That one may not be whom we are
+    /// subscribed with: a follower that has heard the news first may have redirected us.
+    pub(crate) async fn changed(&mut self) -> LinkError {
         let Source::ZooKeeper(watching) = &mut self.source else { return std::future::pending().await };
-        let to = watching.until(|leadership| match leadership {
-            Leadership::Leader(leader) => leader.authority() != current.authority(),
-            _ => false,
-        });
-        LinkError::LeaderChanged { to: to.await.to_string() }
+        LinkError::LeaderChanged { to: watching.another().await.to_string() }
     }
 }

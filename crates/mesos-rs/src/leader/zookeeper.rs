@@ -31,6 +31,8 @@ pub(super) enum Leadership {
 /// The task, ended when this is dropped.
 pub(super) struct Watching {
     known: watch::Receiver<Leadership>,
+    /// The leader that was given out last.
+    given: Option<Endpoint>,
     task: JoinHandle<()>,
 }
 
@@ -44,7 +46,7 @@ impl Watching {
     pub(super) fn start(address: ZooKeeperAddress, scheme: Scheme, path: &'static str, backoff: Backoff) -> Self {
         let (sender, known) = watch::channel(Leadership::Unknown);
         let watcher = Watcher { address, scheme, path, sender };
-        Self { known, task: tokio::spawn(watcher.run(backoff)) }
+        Self { known, given: None, task: tokio::spawn(watcher.run(backoff)) }
     }
 
     /// The leader, as soon as ZooKeeper has been asked.
@@ -55,15 +57,21 @@ impl Watching {
             _ => Leadership::Failed(format!("ZooKeeper has not answered within {limit:?}")),
         };
         match known {
-            Leadership::Leader(endpoint) => Ok(endpoint),
+            Leadership::Leader(endpoint) => {
+                self.given = Some(endpoint.clone());
+                Ok(endpoint)
+            }
             Leadership::Failed(detail) => Err(LinkError::NoLeader { detail }),
             _ => Err(LinkError::NoLeader { detail: "ZooKeeper knows of none".to_string() }),
         }
     }
 
-    /// Waits for a leader of whom `wanted` holds.
-    pub(super) async fn until(&mut self, mut wanted: impl FnMut(&Leadership) -> bool) -> Endpoint {
-        let found = self.known.wait_for(|known| wanted(known)).await.map(|known| known.clone());
+    /// Waits for another leader than the one given out last.
+    pub(super) async fn another(&mut self) -> Endpoint {
+        let given = self.given.clone();
+        let is_another =
+            |known: &Leadership| matches!(known, Leadership::Leader(leader) if Some(leader) != given.as_ref());
+        let found = self.known.wait_for(is_another).await.map(|known| known.clone());
         match found {
             Ok(Leadership::Leader(endpoint)) => endpoint,
             _ => std::future::pending().await,

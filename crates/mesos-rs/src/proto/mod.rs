@@ -38,7 +38,7 @@ use std::fmt;
 use std::time::Duration;
 
 macro_rules! ids {
-    ($($name:ident),*) => {$(
+    ($($name:ident $(with $parent:ident)?),*) => {$(
         impl From<&str> for $name {
             fn from(value: &str) -> Self {
                 value.to_string().into()
@@ -47,7 +47,7 @@ macro_rules! ids {
 
         impl From<String> for $name {
             fn from(value: String) -> Self {
-                Self { value, ..Self::default() }
+                Self { value $(, $parent: None)? }
             }
         }
 
@@ -58,7 +58,7 @@ macro_rules! ids {
         }
     )*};
 }
-ids!(FrameworkId, OfferId, AgentId, TaskId, ExecutorId, ContainerId, OperationId, ResourceProviderId);
+ids!(FrameworkId, OfferId, AgentId, TaskId, ExecutorId, ContainerId with parent, OperationId, ResourceProviderId);
 
 impl TaskState {
     /// Whether nothing more will happen to the task. An unreachable task may come back, and of an unknown one nothing

@@ -14,6 +14,7 @@ use prost::Message;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 /// What masters do when they do not say.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -35,6 +36,7 @@ pub fn start(config: Config) -> Result<(SchedulerHandle, mpsc::Receiver<Event>),
         connector,
         finder,
         backoff,
+        steady: config.backoff.1,
         missed_heartbeats: config.missed_heartbeats.max(1),
         record_limit: config.record_limit,
         shared: Arc::clone(&shared),
@@ -50,6 +52,8 @@ struct Driver {
     connector: Connector,
     finder: Finder,
     backoff: Backoff,
+    /// A subscription that has lived so long counts as a success.
+    steady: Duration,
     missed_heartbeats: u32,
     record_limit: usize,
     shared: Arc<Shared>,
@@ -60,7 +64,6 @@ struct Driver {
 
 /// A stream whose first event has come.
 struct Attached {
-    at: Endpoint,
     stream: Subscription,
     master: Option<MasterInfo>,
     silence: Duration,
@@ -153,7 +156,7 @@ impl Driver {
                 Heard::Subscribed { framework_id, master, heartbeat } => {
                     let silence = heartbeat.unwrap_or(HEARTBEAT).saturating_mul(self.missed_heartbeats);
                     let session = Session::new(&self.connector, &at, &stream_id, framework_id);
-                    return Ok(Attached { at, stream, master, silence, session });
+                    return Ok(Attached { stream, master, silence, session });
                 }
                 Heard::Nothing => {}
                 Heard::Event(Event::Ended(end)) => return Err(Failed::Over(end)),
@@ -175,8 +178,8 @@ impl Driver {
 
     /// Passes events on until the stream is lost or the master ends it.
     async fn follow(&mut self, attached: Attached) -> Result<Option<End>, Unheard> {
-        let Attached { at, mut stream, master, silence, session } = attached;
-        self.backoff.reset();
+        let Attached { mut stream, master, silence, session } = attached;
+        let since = Instant::now();
         let framework_id = session.framework_id.clone();
         self.keep_id(&framework_id);
         self.shared.set_session(Some(session));
@@ -186,7 +189,7 @@ impl Driver {
         let why = loop {
             let next = tokio::select! {
                 next = stream.next(silence) => next,
-                changed = self.finder.changed(&at) => Err(changed),
+                changed = self.finder.changed() => Err(changed),
             };
             let event = match next.and_then(|record| Ok(Wire::decode(record)?)) {
                 Ok(event) => event,
@@ -205,6 +208,10 @@ impl Driver {
         }
         tracing::debug!("subscription lost: {why}");
         self.tell(Event::Disconnected { why }).await?;
+        // One that accepts us only to lose us again is not to be asked ever faster.
+        if since.elapsed() > self.steady {
+            self.backoff.reset();
+        }
         // Many schedulers lose the same master at the same time.
         tokio::time::sleep(self.backoff.next(rand::random())).await;
         Ok(None)
