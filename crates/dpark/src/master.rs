@@ -25,7 +25,7 @@ impl FromStr for Master {
     fn from_str(text: &str) -> Result<Self> {
         let unknown = || Error::Master(text.to_owned());
         if text.starts_with("mesos://") || text.starts_with("zk://") {
-            let known = text.parse::<mesos_rs::Masters>();
+            let known = masters_of(text).parse::<mesos_rs::Masters>();
             return known.map(|_| Master::Mesos(text.to_owned())).map_err(|error| Error::Address(error.to_string()));
         }
         let (kind, count) = match text.trim().split_once('[') {
@@ -43,6 +43,11 @@ impl FromStr for Master {
             _ => Err(unknown()),
         }
     }
+}
+
+/// The masters of a URL, as their client understands it.
+pub(crate) fn masters_of(url: &str) -> &str {
+    url.strip_prefix("mesos://").unwrap_or(url)
 }
 
 impl fmt::Display for Master {

@@ -10,7 +10,7 @@
 //! ```
 //! The agent may come and go (it is restarted, the executor lives on); without the driver the executor has no use and ends.
 
-use crate::protocol::{ToWorker, WorkerConfig, receive};
+use crate::protocol::{ToWorker, WorkerConfig, content_id, receive};
 use crate::task::TaskReport;
 use crate::worker::Worker;
 use dpark_lineage::{StageId, TaskError, TaskId};
@@ -54,6 +54,7 @@ pub(crate) fn last_words(error: &io::Error) {
 
 /// Runs until the driver or the agent has no more use for it.
 pub(crate) async fn serve() -> io::Result<()> {
+    let build = tokio::task::spawn_blocking(content_id);
     let (agent, mut events) = start(Config::from_env().map_err(io::Error::other)?).map_err(io::Error::other)?;
     let (config, of_agent) = loop {
         match events.recv().await {
@@ -71,7 +72,8 @@ pub(crate) async fn serve() -> io::Result<()> {
     // In the sandbox, which the agent removes.
     let slots = cores_of(&of_agent);
     let config = WorkerConfig { slots, dir: std::env::current_dir()?.join("dpark"), ..config };
-    let (worker, mut from_driver) = Worker::start(&config).await?;
+    let build = build.await.map_err(io::Error::other)??;
+    let (worker, mut from_driver) = Worker::start(&config, build).await?;
     let mut tasks = Tasks::new(worker, agent.clone());
     let result = loop {
         tokio::select! {
@@ -82,7 +84,7 @@ pub(crate) async fn serve() -> io::Result<()> {
                 Err(error) => break Err(io::Error::other(format!("the connection to the driver broke: {error}"))),
             },
             event = events.recv() => match event {
-                Some(Event::Launch(task)) => tasks.from_agent(task),
+                Some(Event::Launch(task)) => tasks.from_agent(*task),
                 Some(Event::LaunchGroup(group)) => group.into_iter().for_each(|task| tasks.from_agent(task)),
                 Some(Event::Kill { task_id, .. }) => tasks.kill_for_agent(&task_id),
                 Some(Event::Shutdown { .. }) => break Ok(()),

@@ -194,10 +194,20 @@ pub fn parse_compression(name: &str) -> Option<Compression> {
 }
 
 /// Tells one build of a binary from another: driver and worker must run the same, as closures travel as offsets in it.
+/// For copies of one file on one machine; reads no more than its attributes.
 pub fn build_id() -> io::Result<String> {
-    let exe = std::env::current_exe()?;
-    let path = if cfg!(target_os = "linux") { PathBuf::from("/proc/self/exe") } else { exe };
-    let meta = std::fs::metadata(path)?;
+    let meta = std::fs::metadata(own_program()?)?;
     let modified = meta.modified()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Ok(format!("{}-{}-{}", env!("CARGO_PKG_VERSION"), meta.len(), modified.as_nanos()))
+}
+
+/// The same for copies on other machines: reads the whole file.
+pub fn content_id() -> io::Result<String> {
+    let digest = blake3::Hasher::new().update_reader(std::fs::File::open(own_program()?)?)?.finalize();
+    Ok(format!("{}-{}", env!("CARGO_PKG_VERSION"), &digest.to_hex().as_str()[..32]))
+}
+
+/// The file that runs, even if another one has its name now.
+pub fn own_program() -> io::Result<PathBuf> {
+    if cfg!(target_os = "linux") { Ok(PathBuf::from("/proc/self/exe")) } else { std::env::current_exe() }
 }

@@ -65,7 +65,7 @@ async fn serve() -> io::Result<()> {
     let Some(config) = receive::<WorkerConfig>(&mut stdin).await? else {
         return Err(io::Error::other("a worker is started by a driver, which tells it what to do"));
     };
-    let (mut worker, mut from_driver) = Worker::start(&config).await?;
+    let (mut worker, mut from_driver) = Worker::start(&config, build_id()?).await?;
     let mut end = [0];
     loop {
         let message = tokio::select! {
@@ -96,8 +96,9 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Starts the executor, connects to the driver and says hello. Also gives what the driver will say.
-    pub(crate) async fn start(config: &WorkerConfig) -> io::Result<(Self, OwnedReadHalf)> {
+    /// Starts the executor, connects to the driver and says hello, with the id of this build. Also gives what the driver
+    /// will say.
+    pub(crate) async fn start(config: &WorkerConfig, build: String) -> io::Result<(Self, OwnedReadHalf)> {
         let executor = Executor::start(ExecutorConfig {
             id: config.executor,
             slots: config.slots,
@@ -118,7 +119,7 @@ impl Worker {
             .map_err(io::Error::other)?;
         let fetcher = Fetcher::new(Some(Arc::clone(executor.store())), &config.token, Default::default());
         let (from_driver, mut to_driver) = connection.into_split();
-        let (token, build, pid) = (config.token.clone(), build_id()?, std::process::id());
+        let (token, pid) = (config.token.clone(), std::process::id());
         send(&mut to_driver, &ToDriver::Hello { token, executor: config.executor, build, shuffle, pid }).await?;
         let (outbox, mut outgoing) = mpsc::channel::<ToDriver>(OUTBOX);
         tokio::spawn(async move {

@@ -1,7 +1,7 @@
 //! The port to which workers connect, whoever started them. Strangers are refused and logged.
 
 use super::event_loop::Message;
-use dpark_executor::protocol::{ToDriver, ToWorker, build_id, receive, receive_first, send};
+use dpark_executor::protocol::{ToDriver, ToWorker, receive, receive_first, send};
 use dpark_lineage::ExecutorId;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -21,6 +21,8 @@ pub(crate) trait Roster: Send + Sync + 'static {
     /// A worker with token and build of this run is there. What it shall be told from now on, if it is waited for.
     fn arrived(&self, executor: ExecutorId, shuffle: SocketAddr, pid: u32)
     -> Option<mpsc::UnboundedReceiver<ToWorker>>;
+    /// A worker with the token of this run was not let in.
+    fn refused(&self, _executor: ExecutorId, _reason: &str) {}
     /// The answer to a ping.
     fn pong(&self, _executor: ExecutorId, _number: u64) {}
     /// A worker that had arrived is no longer connected.
@@ -36,17 +38,18 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// Binds a port of `ip`; `roster` is made with its address.
+    /// Binds a port of `ip` for workers with `token` that run `build`; `roster` is made with its address.
     pub(crate) async fn listen<R: Roster>(
         ip: IpAddr,
         port: u16,
         token: String,
+        build: String,
         driver: mpsc::UnboundedSender<Message>,
         roster: impl FnOnce(SocketAddr) -> Arc<R>,
     ) -> io::Result<Arc<R>> {
         let listener = TcpListener::bind((ip, port)).await?;
         let roster = roster(listener.local_addr()?);
-        let this = Self { token, build: build_id()?, driver, roster: Arc::clone(&roster) as Arc<dyn Roster> };
+        let this = Self { token, build, driver, roster: Arc::clone(&roster) as Arc<dyn Roster> };
         tokio::spawn(Arc::new(this).accept(listener));
         Ok(roster)
     }
@@ -83,7 +86,9 @@ impl Control {
             return Err("wrong token".into());
         }
         if build != self.build {
-            return Err(format!("{executor} runs another build ({build}, the driver is {})", self.build));
+            let reason = format!("{executor} runs another build ({build}, the driver is {})", self.build);
+            self.roster.refused(executor, &reason);
+            return Err(reason);
         }
         let Some(mut outgoing) = self.roster.arrived(executor, shuffle, pid) else {
             return Err(format!("{executor} is not expected"));

@@ -4,7 +4,7 @@ use super::control::{Control, HELLO, Roster};
 use super::event_loop::Message;
 use super::executors::Link;
 use crate::error::{Error, Result};
-use dpark_executor::protocol::{ToWorker, WorkerConfig, send};
+use dpark_executor::protocol::{ToWorker, WorkerConfig, build_id, send};
 use dpark_executor::worker::{CHILD, WORKER_VARIABLE};
 use dpark_lineage::ExecutorId;
 use dpark_shuffle::sweep_stale;
@@ -54,8 +54,8 @@ impl Workers {
         driver: mpsc::UnboundedSender<Message>,
     ) -> Result<Arc<Self>> {
         let failed = |error: std::io::Error| Error::Start { what: "workers", detail: error.to_string() };
-        let (token, to_driver) = (template.token.clone(), driver.clone());
-        let this = Control::listen(Ipv4Addr::LOCALHOST.into(), 0, token, to_driver, |addr| {
+        let (token, build, to_driver) = (template.token.clone(), build_id().map_err(failed)?, driver.clone());
+        let this = Control::listen(Ipv4Addr::LOCALHOST.into(), 0, token, build, to_driver, |addr| {
             Arc::new(Self {
                 template,
                 addr,
@@ -175,7 +175,7 @@ impl Roster for Workers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dpark_executor::protocol::{ToDriver, build_id, receive};
+    use dpark_executor::protocol::{ToDriver, receive};
     use dpark_lineage::{StageId, TaskError, TaskId};
     use std::io;
     use tokio::io::AsyncWriteExt;

@@ -13,7 +13,7 @@ use crate::driver::control::{Control, Roster};
 use crate::driver::event_loop::{Demand, Message};
 use crate::error::{Error, Result};
 use crate::events::EngineEvent;
-use dpark_executor::protocol::{ToWorker, WorkerConfig};
+use dpark_executor::protocol::{ToWorker, WorkerConfig, content_id};
 use dpark_lineage::{ExecutorId, TaskError, TaskId};
 use mesos_rs::scheduler::{End, Event, Reconciler, SchedulerHandle};
 use parking_lot::Mutex;
@@ -58,6 +58,11 @@ pub(super) enum Note {
         executor: ExecutorId,
         reason: String,
     },
+    /// It was not let in.
+    Refusal {
+        executor: ExecutorId,
+        reason: String,
+    },
     Pong {
         executor: ExecutorId,
     },
@@ -96,6 +101,10 @@ impl Roster for Door {
         Some(outgoing)
     }
 
+    fn refused(&self, executor: ExecutorId, reason: &str) {
+        let _ = self.notes.send(Note::Refusal { executor, reason: reason.to_owned() });
+    }
+
     fn pong(&self, executor: ExecutorId, _number: u64) {
         let _ = self.notes.send(Note::Pong { executor });
     }
@@ -116,14 +125,17 @@ impl Mesos {
         let (notes, inbox) = mpsc::unbounded_channel();
         let door = Arc::new(Door { waiting: Mutex::default(), notes: notes.clone(), stopping: AtomicBool::new(false) });
         let mut address = SocketAddr::from((settings.address, 0));
-        let listen = Control::listen(settings.address, settings.port, worker.token.clone(), driver.clone(), |bound| {
+        let build = tokio::task::spawn_blocking(content_id).await.map_err(|error| failed(&error))?;
+        let build = build.map_err(|error| failed(&error))?;
+        let (token, to_driver) = (worker.token.clone(), driver.clone());
+        let listen = Control::listen(settings.address, settings.port, token, build.clone(), to_driver, |bound| {
             address = bound;
             Arc::clone(&door)
         });
         listen.await.map_err(|error| failed(&format!("cannot listen at {}: {error}", settings.address)))?;
         let binary = match &settings.executor_path {
             Some(_) => None,
-            None => Some(Binary::serve(settings.address, &worker.token).await.map_err(|error| failed(&error))?),
+            None => Some(Binary::serve(settings.address, &worker.token, &build).await.map_err(|error| failed(&error))?),
         };
         let (master, mesos) = mesos_rs::scheduler::start(settings.config.clone()).map_err(|error| failed(&error))?;
         let (end, ended) = watch::channel(false);
@@ -199,6 +211,7 @@ impl Backend {
     ) {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        let mut wanted = true;
         loop {
             tokio::select! {
                 event = mesos.recv() => match event {
@@ -209,14 +222,13 @@ impl Backend {
                     }
                     Some(event) => self.event(event).await,
                 },
-                changed = demand.changed() => match changed {
-                    Ok(()) => {
-                        let tasks = demand.borrow_and_update().tasks;
-                        self.appetite.wants(tasks, self.now());
-                        self.told_starving &= tasks > 0;
-                    }
-                    Err(_) => break,
-                },
+                changed = demand.changed(), if wanted => {
+                    let tasks = demand.borrow_and_update().tasks;
+                    self.appetite.wants(tasks, self.now());
+                    self.told_starving &= tasks > 0;
+                    // The context ends: the master is still to be told.
+                    wanted = changed.is_ok();
+                }
                 Some(note) = inbox.recv() => self.note(note).await,
                 _ = tick.tick() => {
                     let waiting = *demand.borrow();
@@ -277,6 +289,11 @@ impl Backend {
                 let host = agent.map(|agent| agent.host.clone()).unwrap_or_default();
                 let host = format!("{id}: process {pid} on the agent {host} ({})", executor.agent.value);
                 self.tell(Message::Connected { executor: id, shuffle, host, pid });
+            }
+            Note::Refusal { executor, reason } => {
+                if let Some(executor) = self.book.executors.get_mut(&executor) {
+                    executor.refusal = Some(reason);
+                }
             }
             Note::Pong { executor } => {
                 if let Some(answered) = self.probes.remove(&executor) {

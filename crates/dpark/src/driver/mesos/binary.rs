@@ -2,6 +2,7 @@
 //!
 //! One file at one address, which names its digest (so that agents may keep it) and a secret (so that nobody else has it).
 
+use dpark_executor::protocol::own_program;
 use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::{Bytes, Frame, Incoming};
 use hyper::header::CONTENT_LENGTH;
@@ -33,19 +34,11 @@ impl Drop for Binary {
 }
 
 impl Binary {
-    /// Serves this program at a port of `ip`.
-    pub(super) async fn serve(ip: IpAddr, token: &str) -> io::Result<Self> {
-        let file = if cfg!(target_os = "linux") { PathBuf::from("/proc/self/exe") } else { std::env::current_exe()? };
-        let digest = {
-            let file = file.clone();
-            tokio::task::spawn_blocking(move || {
-                let file = std::fs::File::open(file)?;
-                io::Result::Ok(blake3::Hasher::new().update_reader(file)?.finalize().to_hex())
-            })
-        };
-        let digest = digest.await.map_err(io::Error::other)??;
+    /// Serves this program, which has the id `build`, at a port of `ip`.
+    pub(super) async fn serve(ip: IpAddr, token: &str, build: &str) -> io::Result<Self> {
+        let file = own_program()?;
         let listener = TcpListener::bind((ip, 0)).await?;
-        let path = format!("/{token}/{}/dpark-executor", &digest.as_str()[..32]);
+        let path = format!("/{token}/{build}/dpark-executor");
         let url = format!("http://{}{path}", SocketAddr::from((ip, listener.local_addr()?.port())));
         Ok(Self { url, accept: tokio::spawn(accept(listener, Arc::from(path), Arc::new(file))).abort_handle() })
     }

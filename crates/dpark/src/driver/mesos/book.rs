@@ -22,6 +22,8 @@ pub(super) struct Executor {
     pub(super) outbox: mpsc::UnboundedSender<ToWorker>,
     /// Some task of it was launched, so Mesos counts its own resources already.
     pub(super) started: bool,
+    /// Why it was not let in, if it was not.
+    pub(super) refusal: Option<String>,
     /// It has said hello.
     pub(super) connected: bool,
     /// Tasks whose end Mesos has not told.

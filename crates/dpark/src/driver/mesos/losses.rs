@@ -17,6 +17,12 @@ const STILLBORN: u32 = 4;
 /// An agent that the master cannot reach may only be cut off from the master. Its executor proves to live within this.
 const PROBE: Duration = Duration::from_secs(2);
 
+/// How long the agent is asked for what an executor wrote that did not start: there is nothing else to tell.
+const FOR_WORDS: Duration = Duration::from_secs(2);
+
+/// The same for one that ran. Its agent may be gone too, and what it had must be computed again soon.
+const FOR_LAST_WORDS: Duration = Duration::from_millis(300);
+
 impl Backend {
     pub(super) async fn update(&mut self, status: TaskStatus) {
         let now = self.now();
@@ -122,14 +128,17 @@ impl Backend {
             .unwrap_or_default();
         let framework = self.master.framework_id().map(|id| id.value).unwrap_or_default();
         let sandbox = sandbox::path(&framework, &executor.info.executor_id.value);
+        if let Some(refusal) = &executor.refusal {
+            reason = format!("{reason}: {refusal}");
+        }
         reason = format!("{reason}\nagent {host} ({}), sandbox {sandbox}", executor.agent.value);
-        if executor.started && !executor.connected {
-            self.stillborn += 1;
-            if let Some(http) = &http
-                && let Some(lines) = sandbox::tail(http, &sandbox, "stderr").await
-            {
-                reason = format!("{reason}\nlast lines of its stderr:\n{lines}");
-            }
+        let stillborn = executor.started && !executor.connected;
+        self.stillborn += u32::from(stillborn);
+        let patience = if stillborn { FOR_WORDS } else { FOR_LAST_WORDS };
+        if let Some(http) = http.filter(|_| executor.started)
+            && let Some(lines) = sandbox::tail(&http, &sandbox, "stderr", patience).await
+        {
+            reason = format!("{reason}\nlast lines of its stderr:\n{lines}");
         }
         // If it lives after all, it is of no use any more.
         if executor.started {

@@ -98,6 +98,7 @@ impl Backend {
             info,
             outbox,
             started: false,
+            refusal: None,
             connected: false,
             tasks: Default::default(),
             idle: self.now(),

@@ -9,17 +9,16 @@ use std::time::Duration;
 
 /// Bytes from the end of a file.
 const TAIL: u64 = 2048;
-const PATIENCE: Duration = Duration::from_secs(2);
 const MAX_ANSWER: usize = 1 << 20;
 
 /// Where an executor's files are, for the agent's `/files` routes.
 pub(super) fn path(framework: &str, executor: &str) -> String {
-    format!("/framework/{framework}/executor/{executor}/latest")
+    format!("/frameworks/{framework}/executors/{executor}/runs/latest")
 }
 
-/// The end of a file in the sandbox, or nothing if it cannot be had: it is only a help.
-pub(super) async fn tail(agent: &str, sandbox: &str, file: &str) -> Option<String> {
-    tokio::time::timeout(PATIENCE, read_tail(agent, sandbox, file)).await.ok().flatten()
+/// The end of a file in the sandbox, or nothing if it cannot be had within `patience`: it is only a help.
+pub(super) async fn tail(agent: &str, sandbox: &str, file: &str, patience: Duration) -> Option<String> {
+    tokio::time::timeout(patience, read_tail(agent, sandbox, file)).await.ok().flatten()
 }
 
 async fn read_tail(agent: &str, sandbox: &str, file: &str) -> Option<String> {

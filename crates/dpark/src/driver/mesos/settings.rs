@@ -2,6 +2,7 @@
 
 use crate::conf::Conf;
 use crate::error::{Error, Result};
+use crate::master::masters_of;
 use dpark_lineage::Resources;
 use mesos_rs::constraints::Constraints;
 use mesos_rs::proto::FrameworkInfo;
@@ -41,7 +42,7 @@ impl Settings {
             expected: error.to_string(),
         };
         let mesos = &conf.mesos;
-        let masters: Masters = master.parse().map_err(|_| Error::Master(master.to_owned()))?;
+        let masters: Masters = masters_of(master).parse().map_err(|_| Error::Master(master.to_owned()))?;
         let constraints =
             mesos.constraints.parse().map_err(|error| bad("mesos.constraints", &mesos.constraints, &error))?;
         let user = mesos.user.clone().or_else(|| std::env::var("USER").ok()).unwrap_or_else(|| "root".into());
