@@ -79,13 +79,13 @@ pub(crate) async fn serve() -> io::Result<()> {
         tokio::select! {
             message = receive::<ToWorker>(&mut from_driver) => match message {
                 Ok(Some(ToWorker::Shutdown)) => break Ok(()),
-                Ok(Some(message)) => tasks.from_driver(message),
+                Ok(Some(message)) => tasks.hear_driver(message),
                 Ok(None) => break Err(io::Error::other("the driver has closed the connection")),
                 Err(error) => break Err(io::Error::other(format!("the connection to the driver broke: {error}"))),
             },
             event = events.recv() => match event {
-                Some(Event::Launch(task)) => tasks.from_agent(*task),
-                Some(Event::LaunchGroup(group)) => group.into_iter().for_each(|task| tasks.from_agent(task)),
+                Some(Event::Launch(task)) => tasks.hear_agent(*task),
+                Some(Event::LaunchGroup(group)) => group.into_iter().for_each(|task| tasks.hear_agent(task)),
                 Some(Event::Kill { task_id, .. }) => tasks.kill_for_agent(&task_id),
                 Some(Event::Shutdown { .. }) => break Ok(()),
                 Some(Event::Ended(end)) => break Err(io::Error::other(end.to_string())),
@@ -132,7 +132,7 @@ impl Tasks {
         Self { worker, agent, told, lent, dropped, refused }
     }
 
-    fn from_driver(&mut self, message: ToWorker) {
+    fn hear_driver(&mut self, message: ToWorker) {
         match message {
             ToWorker::Launch { task, .. } if self.refused.remove(&task) => self.tell_killed(task),
             ToWorker::Launch { task, inputs } => {
@@ -147,7 +147,7 @@ impl Tasks {
         }
     }
 
-    fn from_agent(&mut self, info: TaskInfo) {
+    fn hear_agent(&mut self, info: TaskInfo) {
         let Some(task) = parse_task_id(&info.task_id.value) else {
             let status = TaskStatus::new(info.task_id, TaskState::Error).with_message("not a task of this driver");
             return say(&self.agent, status);

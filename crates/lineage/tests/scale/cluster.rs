@@ -14,30 +14,30 @@ const ROUND: u64 = 50;
 
 /// What a run is like.
 #[derive(Debug, Clone, Copy)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Machines with 32 slots each.
-    pub agents: u32,
+    pub(crate) agents: u32,
     /// Tasks of the job's two stages together.
-    pub tasks: u32,
+    pub(crate) tasks: u32,
     /// Of everything random.
-    pub seed: u64,
+    pub(crate) seed: u64,
 }
 
 /// What came of it.
 #[derive(Debug, Default)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Events handled.
-    pub events: u64,
+    pub(crate) events: u64,
     /// The scheduler's loop turns.
-    pub work: u64,
+    pub(crate) work: u64,
     /// Time in the scheduler alone.
-    pub elapsed: Duration,
+    pub(crate) elapsed: Duration,
     /// Launches, repeated ones included.
-    pub launches: u64,
+    pub(crate) launches: u64,
     /// Machines lost.
-    pub lost: u64,
+    pub(crate) lost: u64,
     /// Outputs that were committed.
-    pub committed: u64,
+    pub(crate) committed: u64,
 }
 
 enum Happening {
@@ -68,7 +68,7 @@ struct Cluster {
 }
 
 /// Runs a job of two stages to its end and checks that every partition of the result was taken once.
-pub fn run(plan: Plan) -> Outcome {
+pub(crate) fn run(plan: Plan) -> Outcome {
     let config = SchedulerConfig { max_failures: 100, max_fetch_failures: 100, ..Default::default() };
     let mut cluster = Cluster {
         scheduler: Scheduler::new(config),
@@ -178,7 +178,7 @@ impl Cluster {
                 Event::TaskFinished { executor, task, output }
             }
         };
-        if self.random() % 100 == 0 {
+        if self.random().is_multiple_of(100) {
             let delay = self.random() % 5_000;
             self.later(delay, Happening::Echo(event.clone()));
         }
@@ -186,6 +186,7 @@ impl Cluster {
         self.send(event);
     }
 
+    #[allow(clippy::disallowed_methods, reason = "the clock of whoever looks on")]
     fn send(&mut self, event: Event) {
         self.outcome.events += 1;
         let start = Instant::now();
@@ -201,11 +202,9 @@ impl Cluster {
                     let time = 1 + self.random() % 1_000;
                     self.later(time, Happening::End(executor, task));
                 }
+                // Comes once more if it was lost before it was taken.
                 Action::ResultReady { job, partition, .. } => {
-                    // Once more if it was lost before it was taken.
-                    if self.taken.insert(partition) {
-                        taken.push(Event::ResultTaken { job, partition });
-                    }
+                    taken.extend(self.taken.insert(partition).then_some(Event::ResultTaken { job, partition }));
                 }
                 Action::JobFinished { .. } => self.done = true,
                 Action::JobFailed { error, .. } => panic!("{error}"),

@@ -39,7 +39,7 @@ impl Backend {
                 Some(TOO_SMALL)
             } else {
                 let away = agent.health.away_for(now);
-                (!away.is_zero()).then(|| away.as_secs_f64())
+                (!away.is_zero()).then_some(away.as_secs_f64())
             };
             if let Some(seconds) = refusal {
                 unwanted.entry((seconds * 1000.0) as u64).or_default().extend(stock.offers);
