@@ -111,7 +111,7 @@ pub const OPTIONS: &[OptionInfo] = &[
     },
     OptionInfo {
         key: "mesos.failover_timeout",
-        default: "30s",
+        default: "2m",
         description: "How long tasks live on while the driver has no connection to the master.",
     },
     OptionInfo {
@@ -179,7 +179,7 @@ impl Default for MesosConf {
             executor_path: None,
             executor: Resources { cpus: 100, memory: 256 },
             idle: Duration::from_secs(60),
-            failover_timeout: Duration::from_secs(30),
+            failover_timeout: Duration::from_secs(120),
             driver_host: None,
             driver_port: 0,
         }
@@ -268,7 +268,10 @@ impl MesosConf {
         let text = || Some(value.to_owned()).filter(|text| !text.is_empty());
         let time = "a time, e.g. 0.5s, 60s or 10m";
         let set = match key {
-            "mesos.name" => text().map(|name| self.name = name).ok_or("a name"),
+            "mesos.name" => {
+                let plain = |name: &String| name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+                text().filter(plain).map(|name| self.name = name).ok_or("a name of letters, digits, `-`, `_` and `.`")
+            }
             "mesos.role" => text().map(|role| self.role = role).ok_or("a role"),
             "mesos.user" => text().map(|user| self.user = Some(user)).ok_or("a user"),
             "mesos.principal" => text().map(|principal| self.principal = Some(principal)).ok_or("a principal"),

@@ -22,6 +22,8 @@ use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::tcp::OwnedReadHalf;
+use tokio::sync::mpsc;
 
 /// A task that runs longer than this is told to be running; shorter ones are only told to have ended.
 const TELL_RUNNING: Duration = Duration::from_millis(500);
@@ -73,15 +75,16 @@ pub(crate) async fn serve() -> io::Result<()> {
     let slots = cores_of(&of_agent);
     let config = WorkerConfig { slots, dir: std::env::current_dir()?.join("dpark"), ..config };
     let build = build.await.map_err(io::Error::other)??;
-    let (worker, mut from_driver) = Worker::start(&config, build).await?;
+    let (worker, from_driver) = Worker::start(&config, build).await?;
+    let mut from_driver = messages(from_driver);
     let mut tasks = Tasks::new(worker, agent.clone());
     let result = loop {
         tokio::select! {
-            message = receive::<ToWorker>(&mut from_driver) => match message {
-                Ok(Some(ToWorker::Shutdown)) => break Ok(()),
-                Ok(Some(message)) => tasks.hear_driver(message),
-                Ok(None) => break Err(io::Error::other("the driver has closed the connection")),
-                Err(error) => break Err(io::Error::other(format!("the connection to the driver broke: {error}"))),
+            message = from_driver.recv() => match message {
+                Some(Ok(ToWorker::Shutdown)) => break Ok(()),
+                Some(Ok(message)) => tasks.hear_driver(message),
+                None => break Err(io::Error::other("the driver has closed the connection")),
+                Some(Err(error)) => break Err(io::Error::other(format!("the connection to the driver broke: {error}"))),
             },
             event = events.recv() => match event {
                 Some(Event::Launch(task)) => tasks.hear_agent(*task),
@@ -98,6 +101,20 @@ pub(crate) async fn serve() -> io::Result<()> {
     tasks.worker.executor.stop();
     agent.flush(FLUSH).await;
     result
+}
+
+/// What the driver says, read by a task of its own: half a message must not be lost when the agent speaks meanwhile.
+fn messages(mut from: OwnedReadHalf) -> mpsc::Receiver<io::Result<ToWorker>> {
+    let (to, messages) = mpsc::channel(64);
+    tokio::spawn(async move {
+        while let Some(message) = receive::<ToWorker>(&mut from).await.transpose() {
+            let is_last = message.is_err();
+            if to.send(message).await.is_err() || is_last {
+                break;
+            }
+        }
+    });
+    messages
 }
 
 fn cores_of(agent: &AgentInfo) -> usize {
@@ -124,17 +141,19 @@ struct Tasks {
     dropped: HashSet<TaskId>,
     /// By the agent, which wants it no more.
     refused: HashSet<TaskId>,
+    /// Running tasks that the agent wants to end.
+    killed: Arc<Mutex<HashSet<TaskId>>>,
 }
 
 impl Tasks {
     fn new(worker: Worker, agent: ExecutorHandle) -> Self {
-        let (told, lent, dropped, refused) = Default::default();
-        Self { worker, agent, told, lent, dropped, refused }
+        let (told, lent, dropped, refused, killed) = Default::default();
+        Self { worker, agent, told, lent, dropped, refused, killed }
     }
 
     fn hear_driver(&mut self, message: ToWorker) {
         match message {
-            ToWorker::Launch { task, .. } if self.refused.remove(&task) => self.tell_killed(task),
+            ToWorker::Launch { task, .. } if self.refused.remove(&task) => self.worker.teller()(task, Err(killed())),
             ToWorker::Launch { task, inputs } => {
                 self.told.insert(task, inputs);
                 self.start(task);
@@ -168,13 +187,8 @@ impl Tasks {
             self.refused.insert(task);
             return say(&self.agent, TaskStatus::new(lent.id, TaskState::Killed));
         }
-        // Before the end is reported as one that the driver asked for.
-        self.tell_killed(task);
+        self.killed.lock().insert(task);
         self.worker.executor.kill(task);
-    }
-
-    fn tell_killed(&self, task: TaskId) {
-        self.worker.teller()(task, Err(TaskError::Lost("killed by the Mesos agent".into())));
     }
 
     /// Starts the task if both parties have spoken.
@@ -199,15 +213,25 @@ impl Tasks {
                 }
             }
         });
+        let wanted_to_end = Arc::clone(&self.killed);
         self.worker.launch(task, inputs, move |report| {
             size.shrink(memory);
             let status = state_of(id, &report);
+            let report = match report {
+                // Not what the driver asked for.
+                Err(TaskError::Cancelled) if wanted_to_end.lock().remove(&task) => Err(killed()),
+                report => report,
+            };
             tell(task, report);
             let mut over = over.lock();
             *over = true;
             say(&agent, status);
         });
     }
+}
+
+fn killed() -> TaskError {
+    TaskError::Lost("killed by the Mesos agent".into())
 }
 
 fn state_of(id: MesosTaskId, report: &TaskReport) -> TaskStatus {

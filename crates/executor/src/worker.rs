@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
@@ -29,6 +30,9 @@ pub const CHILD: &str = "1";
 
 /// The worker is an executor of a Mesos agent.
 pub const ON_MESOS: &str = "mesos";
+
+/// A driver that is behind a firewall does not answer at all.
+const CONNECT: Duration = Duration::from_secs(20);
 
 /// Messages that wait to be sent; beyond that the tasks' reports wait.
 const OUTBOX: usize = 1024;
@@ -108,7 +112,8 @@ impl Worker {
             dir: config.dir.clone(),
         })
         .map_err(io::Error::other)?;
-        let connection = TcpStream::connect(config.driver).await.map_err(|error| {
+        let connected = tokio::time::timeout(CONNECT, TcpStream::connect(config.driver)).await;
+        let connection = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(|error| {
             io::Error::new(error.kind(), format!("cannot connect to the driver at {}: {error}", config.driver))
         })?;
         // Messages are small and each is waited for: held back, every task would cost a delayed acknowledgement.

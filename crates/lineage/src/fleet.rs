@@ -161,6 +161,16 @@ impl Fleet {
         }
     }
 
+    /// Whether the executor runs this attempt, and nobody wants to stop it.
+    pub(crate) fn runs(&self, id: ExecutorId, task: TaskId) -> bool {
+        self.executors.get(&id).is_some_and(|executor| executor.tasks.get(&task) == Some(&Slot::Running))
+    }
+
+    /// Whether the executor runs anything.
+    pub(crate) fn is_busy(&self, id: ExecutorId) -> bool {
+        self.executors.get(&id).is_some_and(|executor| !executor.tasks.is_empty())
+    }
+
     /// Whether any executor has room.
     pub(crate) fn has_room(&self) -> bool {
         !self.anywhere.free.is_empty() || !self.driver.free.is_empty()

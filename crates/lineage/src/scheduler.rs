@@ -127,9 +127,14 @@ impl Scheduler {
             .min_by_key(|needs| (needs.memory, needs.cpus))
     }
 
+    /// Whether the end of this very attempt on this very executor is awaited: any other report of it is an old one.
+    pub fn awaits(&self, executor: ExecutorId, task: TaskId) -> bool {
+        self.fleet.runs(executor, task)
+    }
+
     /// Whether an executor runs tasks or has outputs on the books.
     pub fn is_in_use(&self, executor: ExecutorId) -> bool {
-        let runs = self.fleet.iter().find(|(id, _)| *id == executor).is_some_and(|(_, e)| !e.tasks.is_empty());
+        let runs = self.fleet.is_busy(executor);
         let mut outputs = self.stages.values().flat_map(|stage| stage.outputs.iter().flatten());
         runs || outputs.any(|output| output.executor == executor)
     }

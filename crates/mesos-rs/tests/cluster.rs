@@ -1,20 +1,17 @@
 //! Both sides on a real Mesos: see `testbed` for where it comes from.
-//!
-//! Ignored unless asked for (`cargo test -p mesos-rs -- --ignored`), since the testbed has to be built first; asked for
-//! without one, they fail.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod testbed;
 
+use dpark_test_cluster::Signal;
 use mesos_rs::proto::{FrameworkInfo, StatusReason, TaskState, TaskStatus};
 use mesos_rs::scheduler::{Config, End, Event, Reconciler};
 use mesos_rs::{CallError, Credential, LinkError};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
-use testbed::{Cluster, Framework, agent_number, config};
+use testbed::{Cluster, Framework, config};
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a built tests/mesos-testbed"]
 async fn tasks_live_and_die() {
     let cluster = Cluster::up(1, &[]);
     let mut framework = Framework::start(config(&cluster.masters(1)));
@@ -83,7 +80,6 @@ async fn executor_ends(framework: &mut Framework, task: &str) -> (TaskStatus, Op
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a built tests/mesos-testbed"]
 async fn offers_come_when_wanted() {
     let cluster = Cluster::up(1, &[]);
     let mut framework = Framework::start(config(&cluster.masters(1)));
@@ -113,7 +109,6 @@ async fn offers_come_when_wanted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a built tests/mesos-testbed"]
 async fn a_framework_outlives_its_scheduler() {
     let cluster = Cluster::up(1, &[]);
     let mut first = Framework::start(config(&cluster.masters(1)));
@@ -151,21 +146,20 @@ async fn a_framework_outlives_its_scheduler() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a built tests/mesos-testbed"]
 async fn a_restarted_master_is_found_again() {
-    let mut cluster = Cluster::up(1, &[]);
+    let cluster = Cluster::up(1, &[]);
     let mut framework = Framework::start(config(&cluster.masters(1)));
     let (id, _) = framework.connected().await;
     let (offer, before) = framework.run("t", "run", None).await;
 
-    cluster.command("kill-master 0");
+    cluster.kill_master(0).unwrap();
     let lost = |event: &Event| matches!(event, Event::Disconnected { .. }).then_some(());
     framework.wait("the loss", lost).await;
     let error = framework.handle.revive(&[]).await.unwrap_err();
     assert!(matches!(error, CallError::Disconnected { .. }), "{error}");
     let refused = |event: &Event| matches!(event, Event::Retrying { why: LinkError::Connect { .. }, .. }).then_some(());
     framework.wait("a vain attempt", refused).await;
-    cluster.command("start-master 0");
+    cluster.start_master(0).unwrap();
     assert_eq!(framework.connected().await, (id, true));
 
     let status = reconciled(&mut framework, "t").await;
@@ -197,18 +191,17 @@ async fn reconciled(framework: &mut Framework, task: &str) -> Option<mesos_rs::p
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a built tests/mesos-testbed"]
 async fn an_executor_outlives_its_agent() {
-    let mut cluster = Cluster::up(1, &[]);
+    let cluster = Cluster::up(1, &[]);
     let mut framework = Framework::start(config(&cluster.masters(1)));
     framework.connected().await;
     let (offer, before) = framework.run("t", "run", None).await;
     // This one ends while there is no agent to tell.
     framework.run("short", "finish 2000", Some(&offer.agent_id)).await;
-    let number = agent_number(&offer);
-    cluster.command(&format!("kill-agent {number}"));
+    let number = cluster.agent_of(&offer);
+    cluster.kill_agent(number, Signal::Kill).unwrap();
     tokio::time::sleep(Duration::from_millis(2500)).await;
-    cluster.command(&format!("start-agent {number}"));
+    cluster.start_agent(number, false).unwrap();
 
     let status = framework.update("short", TaskState::Finished).await;
     assert_eq!(status.agent_id, Some(offer.agent_id.clone()));
@@ -223,13 +216,12 @@ async fn an_executor_outlives_its_agent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a built tests/mesos-testbed"]
 async fn a_lost_agent_is_told() {
-    let mut cluster = Cluster::up(1, &[]);
+    let cluster = Cluster::up(1, &[]);
     let mut framework = Framework::start(config(&cluster.masters(1)));
     framework.connected().await;
     let (offer, _) = framework.run("t", "run", None).await;
-    cluster.command(&format!("kill-agent {} --node", agent_number(&offer)));
+    cluster.kill_agent_node(cluster.agent_of(&offer)).unwrap();
     let (mut unreachable, mut gone) = (false, false);
     while !(unreachable && gone) {
         match framework.next().await {
@@ -248,19 +240,15 @@ async fn a_lost_agent_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a built tests/mesos-testbed"]
 async fn a_principal_has_to_prove_itself() {
     let secrets = tempfile::tempdir().unwrap();
     let (secret, credentials) = (secrets.path().join("secret"), secrets.path().join("credentials"));
     std::fs::write(&secret, "open sesame\n").unwrap();
     std::fs::write(&credentials, r#"{"credentials": [{"principal": "Aladdin", "secret": "open sesame"}]}"#).unwrap();
     let flags = [
-        "--master-flag",
-        "authenticate_http_frameworks=true",
-        "--master-flag",
-        "http_framework_authenticators=basic",
-        "--master-flag",
-        &format!("credentials={}", credentials.display()),
+        "authenticate_http_frameworks=true".to_owned(),
+        "http_framework_authenticators=basic".to_owned(),
+        format!("credentials={}", credentials.display()),
     ];
     let cluster = Cluster::up(1, &flags);
     let mut stranger = Framework::start(config(&cluster.masters(1)));
@@ -278,9 +266,8 @@ async fn a_principal_has_to_prove_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a built tests/mesos-testbed"]
 async fn another_master_takes_the_lead() {
-    let mut cluster = Cluster::up(3, &["--master-flag", "zk_session_timeout=2secs"]);
+    let cluster = Cluster::up(3, &[]);
     // One finds the leader in ZooKeeper, the other one is redirected by followers.
     let mut watching = Framework::start(config(&cluster.zookeeper()));
     let (id, _) = watching.connected().await;
@@ -288,32 +275,17 @@ async fn another_master_takes_the_lead() {
     let (other, _) = redirected.connected().await;
     watching.run("t", "run", None).await;
 
-    let old = leader(&cluster);
-    cluster.command(&format!("kill-master {old}"));
+    let old = cluster.leader().unwrap();
+    cluster.kill_master(old).unwrap();
     assert_eq!(watching.connected().await, (id, true));
     assert_eq!(redirected.connected().await, (other, true));
-    assert_ne!(leader(&cluster), old);
+    assert_ne!(cluster.leader().unwrap(), old);
     assert!(reconciled(&mut watching, "t").await.is_some());
     watching.teardown().await;
     redirected.teardown().await;
 }
 
-/// The number of the leading master: the only one that does not redirect.
-fn leader(cluster: &Cluster) -> u16 {
-    use std::io::{Read, Write};
-    let leads = |number: &u16| {
-        let Ok(mut connection) = std::net::TcpStream::connect(("127.0.0.1", cluster.port + number)) else {
-            return false;
-        };
-        let _ = connection.write_all(b"GET /master/state HTTP/1.1\r\nHost: m\r\nConnection: close\r\n\r\n");
-        let mut head = [0; 12];
-        connection.read_exact(&mut head).is_ok() && &head == b"HTTP/1.1 200"
-    };
-    (0..3).find(leads).expect("a leader")
-}
-
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a built tests/mesos-testbed"]
 async fn many_tasks_at_once() {
     const TASKS: usize = 300;
     let cluster = Cluster::up(1, &[]);

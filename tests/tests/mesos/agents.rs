@@ -74,6 +74,8 @@ fn cut_off_and_healed() -> Result<(), Failed> {
         assert!(!id.is_empty());
         check_sums(sums(ctx, cluster.directory(), &[])?.collect().await?);
         story.catch_up();
+        assert!(story.removed.is_empty(), "{:?}", story.removed);
+        assert!(story.started.iter().all(|(task, _)| task.attempt == 0), "{:?}", story.started);
         Ok(())
     })
 }

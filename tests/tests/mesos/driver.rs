@@ -24,7 +24,8 @@ pub(crate) fn run_if_child() {
     let (master, dir) = (parts.next().unwrap().to_owned(), Path::new(parts.next().unwrap()).to_path_buf());
     let program = std::env::current_exe().unwrap().display().to_string();
     let builder = dpark::Context::builder().master(master).conf("mesos.executor.path", program);
-    let builder = builder.conf("task.memory", "256MB").conf("mesos.failover_timeout", "2s");
+    let builder =
+        builder.conf("task.memory", "256MB").conf("mesos.failover_timeout", "2s").conf("shuffle.memory", "false");
     let ctx = builder.conf("dir", dir.join("driver").display().to_string()).build().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let done = runtime.block_on(async { sums(&ctx, &dir.join("gates"), &[5]).unwrap().collect().await });
@@ -39,9 +40,12 @@ fn ends(signal: Option<i32>) -> Result<(), Failed> {
     match signal {
         None => {
             let master = cluster.masters();
-            on_this(&cluster, &master, &[("mesos.failover_timeout", "2s")], async |ctx| {
+            on_this(&cluster, &master, &[("shuffle.memory", "false")], async |ctx| {
                 let query = tokio::spawn(sums(ctx, &gates, &[5])?.collect());
                 until_held(&gates, 1).await;
+                wait_until("outputs on disk", Duration::from_secs(20), || {
+                    Ok((!shuffle_files(cluster.directory()).is_empty()).then_some(()))
+                })?;
                 query.abort();
                 Ok(())
             })?;
@@ -50,6 +54,9 @@ fn ends(signal: Option<i32>) -> Result<(), Failed> {
             let setting = format!("{}\n{}", cluster.masters(), cluster.directory().display());
             let mut child = Command::new(std::env::current_exe()?).env(CHILD, setting).spawn()?;
             runtime.block_on(until_held(&gates, 1));
+            wait_until("outputs on disk", Duration::from_secs(20), || {
+                Ok((!shuffle_files(cluster.directory()).is_empty()).then_some(()))
+            })?;
             // SAFETY: a signal to a process that this test started.
             assert_eq!(unsafe { libc::kill(child.id() as i32, signal) }, 0);
             child.wait()?;

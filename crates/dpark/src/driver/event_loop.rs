@@ -340,7 +340,9 @@ impl EventLoop {
     fn report(&mut self, executor: ExecutorId, task: TaskId, report: TaskReport) {
         let event = match report {
             Ok(done) => {
-                self.finished(executor, task, &done);
+                if self.scheduler.awaits(executor, task) {
+                    self.finished(executor, task, &done);
+                }
                 Event::TaskFinished { executor, task, output: done.output }
             }
             Err(error) => {

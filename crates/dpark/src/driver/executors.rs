@@ -50,6 +50,8 @@ pub(crate) enum Link {
         outbox: mpsc::UnboundedSender<ToWorker>,
         /// Known once it has said hello.
         shuffle: Option<SocketAddr>,
+        /// Something was launched there.
+        used: bool,
         known: HashSet<StageId>,
         sent: HashMap<StageId, u64>,
     },
@@ -57,7 +59,7 @@ pub(crate) enum Link {
 
 impl Link {
     pub(crate) fn worker(outbox: mpsc::UnboundedSender<ToWorker>, shuffle: Option<SocketAddr>) -> Self {
-        Link::Worker { outbox, shuffle, known: HashSet::new(), sent: HashMap::new() }
+        Link::Worker { outbox, shuffle, used: false, known: HashSet::new(), sent: HashMap::new() }
     }
 
     pub(crate) fn local(executor: Arc<Executor>, fetcher: Fetcher) -> Self {
@@ -87,7 +89,8 @@ impl Link {
                 });
                 executor.launch(task, fetcher, inputs.collect(), report);
             }
-            Link::Worker { outbox, known, sent, .. } => {
+            Link::Worker { outbox, used, known, sent, .. } => {
+                *used = true;
                 if let Some(bytes) = parts.bytes.as_ref().filter(|_| known.insert(task.stage)) {
                     let (bytes, options) = (bytes.to_vec(), parts.options.to_vec());
                     let _ = outbox.send(ToWorker::Stage { stage: task.stage, bytes, options });
@@ -114,10 +117,12 @@ impl Link {
     pub(crate) fn drop_output(&mut self, stage: StageId) {
         match self {
             Link::Local { executor, .. } => executor.drop_output(stage),
-            Link::Worker { outbox, sent, .. } => {
+            Link::Worker { outbox, sent, used, .. } if *used => {
                 sent.remove(&stage);
                 let _ = outbox.send(ToWorker::DropOutput { stage });
             }
+            // Planned on a cluster, and perhaps never started: nobody reads its messages.
+            Link::Worker { .. } => {}
         }
     }
 

@@ -53,6 +53,9 @@ const MAX_STAGE_BYTES: usize = 8 << 20;
 /// How long the end of the workers is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a context that is only dropped takes to tell a cluster's master.
+const TO_TELL: Duration = Duration::from_secs(1);
+
 /// Engine events that a slow listener may lag behind.
 const EVENTS: usize = 65_536;
 
@@ -61,7 +64,7 @@ enum Backend {
     /// This process's executor alone.
     Own,
     Processes(Arc<Workers>),
-    Mesos(mesos::Mesos),
+    Mesos(Arc<mesos::Mesos>),
 }
 
 /// See the module.
@@ -146,20 +149,21 @@ impl Driver {
                     let workers = Workers::start(template, worker_count, inbox).await?;
                     return Ok((fetcher, Some(addr), Backend::Processes(workers)));
                 };
-                // Name, slots, address and directory are the executor's own; each task brings its memory.
-                let memory = (conf.mesos.executor.memory << 20) as usize;
+                // Name, slots, address and directory are the executor's own; each task brings its memory. Half of the
+                // executor's own is for the program, outside of the pool.
+                let memory = (conf.mesos.executor.memory << 20) as usize / 2;
                 let worker = WorkerConfig {
                     driver: addr,
                     token,
                     executor: OWN,
                     slots: 1,
                     memory,
-                    store_memory: conf.store_memory(memory),
+                    store_memory: if conf.keep_in_memory { memory } else { 0 },
                     compression: conf.compression,
                     dir: PathBuf::new(),
                 };
                 let parts = mesos::Parts { settings, worker, driver: inbox, demand, events };
-                Ok::<_, Error>((fetcher, Some(addr), Backend::Mesos(mesos::Mesos::start(parts).await?)))
+                Ok::<_, Error>((fetcher, Some(addr), Backend::Mesos(Arc::new(mesos::Mesos::start(parts).await?))))
             }
         })??;
         let event_loop = EventLoop::new(Parts {
@@ -282,6 +286,11 @@ impl Drop for Driver {
         // Workers end by themselves when their standard input, or their connection, closes with this process's runtime.
         self.shut_down();
         if let Some(runtime) = self.runtime.lock().take() {
+            if let Backend::Mesos(mesos) = &self.backend {
+                // So that the master does not wait for this driver to come back.
+                let mesos = Arc::clone(mesos);
+                let _ = on(&runtime, async move { mesos.stop(TO_TELL).await });
+            }
             runtime.shutdown_background();
         }
     }

@@ -1,106 +1,49 @@
 //! A cluster of real masters and agents for one test, and a framework on it.
 //!
-//! Clusters come from `mesos-testbed` (in `tests/mesos-testbed` of the workspace, or where MESOS_TESTBED says; built
-//! with `make` there). It runs for as long as its standard input is open, so no cluster outlives its test, however
-//! that ends; commands that break it are given through the same pipe.
+//! Clusters come from `dpark-test-cluster`, which takes them down whatever becomes of the test.
 
+use dpark_test_cluster::Options;
 use mesos_rs::proto::{
     AgentId, CommandInfo, ExecutorInfo, Filters, FrameworkInfo, Offer, TaskInfo, TaskState, TaskStatus,
 };
 use mesos_rs::resources::{Prefer, Request, Resources};
 use mesos_rs::scheduler::{self, Config, Event, SchedulerHandle};
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Receiver;
 
-/// One cluster at a time: they are timed, and test machines are small.
-static ONE: Mutex<()> = Mutex::new(());
-
-pub(crate) struct Cluster {
-    child: Child,
-    output: BufReader<std::process::ChildStdout>,
-    _directory: tempfile::TempDir,
-    pub(crate) port: u16,
-    _one: MutexGuard<'static, ()>,
-}
-
-fn program() -> PathBuf {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/mesos-testbed");
-    let directory = std::env::var_os("MESOS_TESTBED").map_or(workspace, PathBuf::from);
-    let program = directory.join("bin/mesos-testbed");
-    assert!(
-        program.exists(),
-        "there is no Mesos to test against: {} does not exist. Set MESOS_TESTBED to a directory with bin/mesos-testbed.",
-        program.display()
-    );
-    program
-}
-
-/// A port whose neighbours, as far as the testbed uses them, are free, too.
-fn free_port() -> u16 {
-    let first = 20_000 + u16::try_from(std::process::id() % 100).unwrap() * 100;
-    let is_free = |port: &u16| {
-        let masters = [0, 1, 2, 50].map(|offset| format!("127.0.0.1:{}", port + offset));
-        let agents = [1, 2].map(|agent| format!("127.0.1.{agent}:{}", port + 1));
-        masters.iter().chain(&agents).all(|address| TcpListener::bind(address).is_ok())
-    };
-    (0..100).map(|number| first + number * 100).find(is_free).expect("free ports")
-}
+/// A cluster of its own for a test.
+pub(crate) struct Cluster(dpark_test_cluster::Cluster);
 
 impl Cluster {
-    /// Two agents; with more than one master, a ZooKeeper, too.
-    pub(crate) fn up(masters: u32, more: &[&str]) -> Self {
-        let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let (program, directory, port) = (program(), tempfile::tempdir().unwrap(), free_port());
-        let serve = r#"echo up; while read -r line; do "$0" --dir "$1" $line >&2; echo "ended $?"; done"#;
-        let mut child = Command::new(&program)
-            .arg("--dir")
-            .arg(directory.path())
-            .args(["run", "--agents", "2", "--masters", &masters.to_string(), "--port", &port.to_string()])
-            .args(["--master-flag", "agent_ping_timeout=1secs", "--master-flag", "max_agent_ping_timeouts=3"])
-            .args(more)
-            .args(["--", "sh", "-c", serve])
-            .arg(&program)
-            .arg(directory.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("mesos-testbed starts");
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        while line != "up\n" {
-            line.clear();
-            assert_ne!(output.read_line(&mut line).unwrap(), 0, "mesos-testbed did not come up; has `make` been run?");
-        }
-        Self { child, output, _directory: directory, port, _one: one }
+    /// Two agents, with more flags for the masters; with more than one master, a ZooKeeper, too.
+    pub(crate) fn up(masters: usize, flags: &[String]) -> Self {
+        let ping = ["agent_ping_timeout=1secs", "max_agent_ping_timeouts=3", "zk_session_timeout=2secs"];
+        let master_flags = ping.map(String::from).into_iter().chain(flags.iter().cloned()).collect();
+        let options = Options { agents: 2, masters, master_flags, ..Options::default() };
+        Self(dpark_test_cluster::Cluster::start(options).unwrap())
     }
 
-    /// `kill-master 0`, `start-agent 1`, …
-    pub(crate) fn command(&mut self, words: &str) {
-        writeln!(self.child.stdin.as_mut().unwrap(), "{words}").unwrap();
-        let mut line = String::new();
-        self.output.read_line(&mut line).unwrap();
-        assert_eq!(line, "ended 0\n", "mesos-testbed {words}");
-    }
-
-    pub(crate) fn masters(&self, count: u16) -> String {
-        (0..count).map(|number| format!("127.0.0.1:{}", self.port + number)).collect::<Vec<_>>().join(",")
+    pub(crate) fn masters(&self, count: usize) -> String {
+        self.0.master_addresses()[..count].join(",")
     }
 
     pub(crate) fn zookeeper(&self) -> String {
-        format!("zk://127.0.0.1:{}/mesos", self.port + 50)
+        self.0.zk().unwrap()
+    }
+
+    /// The agent that made an offer.
+    pub(crate) fn agent_of(&self, offer: &Offer) -> usize {
+        let has_id = |agent: &usize| self.0.agent_id(*agent).is_ok_and(|id| id == offer.agent_id.value);
+        (0..self.0.agents()).find(has_id).expect("an agent of the cluster")
     }
 }
 
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
+impl std::ops::Deref for Cluster {
+    type Target = dpark_test_cluster::Cluster;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
     }
 }
 
@@ -256,9 +199,4 @@ impl Framework {
         self.handle.teardown().await.unwrap();
         assert!(matches!(self.ended().await, scheduler::End::TornDown));
     }
-}
-
-/// Which of the testbed's agents an offer is of.
-pub(crate) fn agent_number(offer: &Offer) -> u32 {
-    offer.hostname.rsplit('.').next().unwrap().parse::<u32>().unwrap() - 1
 }

@@ -27,6 +27,12 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 /// How often the loop looks at the clock.
 const TICK: Duration = Duration::from_millis(200);
 
+/// How often every executor is asked whether it lives: a connection to a machine that is gone stays open.
+const PING: Duration = Duration::from_secs(10);
+
+/// How long its answer may take. It may be busy.
+const SILENCE: Duration = Duration::from_secs(30);
+
 /// After so long without an offer that fits, somebody is told.
 const STARVING: Duration = Duration::from_secs(10);
 
@@ -51,8 +57,11 @@ pub(crate) struct Mesos {
 pub(super) enum Note {
     Arrived {
         executor: ExecutorId,
-        shuffle: SocketAddr,
-        pid: u32,
+    },
+    /// It is gone for good.
+    Down {
+        executor: ExecutorId,
+        reason: String,
     },
     Gone {
         executor: ExecutorId,
@@ -82,9 +91,18 @@ pub(super) enum Note {
     },
 }
 
+/// An executor that has not said hello yet.
+pub(super) struct Waiting {
+    /// What it will be told.
+    pub(super) outgoing: mpsc::UnboundedReceiver<ToWorker>,
+    /// For people.
+    pub(super) agent: String,
+}
+
 /// Who may come in at the control port.
 pub(super) struct Door {
-    pub(super) waiting: Mutex<HashMap<ExecutorId, mpsc::UnboundedReceiver<ToWorker>>>,
+    pub(super) waiting: Mutex<HashMap<ExecutorId, Waiting>>,
+    pub(super) driver: mpsc::UnboundedSender<Message>,
     pub(super) notes: mpsc::UnboundedSender<Note>,
     pub(super) stopping: AtomicBool,
 }
@@ -96,8 +114,11 @@ impl Roster for Door {
         shuffle: SocketAddr,
         pid: u32,
     ) -> Option<mpsc::UnboundedReceiver<ToWorker>> {
-        let outgoing = self.waiting.lock().remove(&executor)?;
-        let _ = self.notes.send(Note::Arrived { executor, shuffle, pid });
+        let Waiting { outgoing, agent } = self.waiting.lock().remove(&executor)?;
+        // The driver must know where its outputs are before the first report comes.
+        let host = format!("{executor}: process {pid} on the agent {agent}");
+        let _ = self.driver.send(Message::Connected { executor, shuffle, host, pid });
+        let _ = self.notes.send(Note::Arrived { executor });
         Some(outgoing)
     }
 
@@ -123,7 +144,8 @@ impl Mesos {
             |error: &dyn std::fmt::Display| Error::Start { what: "the Mesos backend", detail: error.to_string() };
         let Parts { settings, worker, driver, demand, events } = parts;
         let (notes, inbox) = mpsc::unbounded_channel();
-        let door = Arc::new(Door { waiting: Mutex::default(), notes: notes.clone(), stopping: AtomicBool::new(false) });
+        let (waiting, stopping) = (Mutex::default(), AtomicBool::new(false));
+        let door = Arc::new(Door { waiting, driver: driver.clone(), notes: notes.clone(), stopping });
         let mut address = SocketAddr::from((settings.address, 0));
         let build = tokio::task::spawn_blocking(content_id).await.map_err(|error| failed(&error))?;
         let build = build.map_err(|error| failed(&error))?;
@@ -135,7 +157,7 @@ impl Mesos {
         listen.await.map_err(|error| failed(&format!("cannot listen at {}: {error}", settings.address)))?;
         let binary = match &settings.executor_path {
             Some(_) => None,
-            None => Some(Binary::serve(settings.address, &worker.token, &build).await.map_err(|error| failed(&error))?),
+            None => Some(Binary::serve(settings.address, &build).await.map_err(|error| failed(&error))?),
         };
         let (master, mesos) = mesos_rs::scheduler::start(settings.config.clone()).map_err(|error| failed(&error))?;
         let (end, ended) = watch::channel(false);
@@ -155,6 +177,7 @@ impl Mesos {
             next: 1,
             stillborn: 0,
             told_starving: false,
+            pinged: Duration::ZERO,
             started: Instant::now(),
         };
         tokio::spawn(async move {
@@ -172,9 +195,12 @@ impl Mesos {
     /// Ends the framework: Mesos ends its executors. Waits for the master's word, but not longer than `patience`.
     pub(crate) async fn stop(&self, patience: Duration) {
         self.stopping();
-        if let Err(error) = tokio::time::timeout(patience, self.master.teardown()).await.unwrap_or(Ok(())) {
-            tracing::info!(%error, "the master could not be told of the end; the executors end by themselves");
-            self.master.stop();
+        match tokio::time::timeout(patience, self.master.teardown()).await {
+            Ok(Ok(())) => {}
+            failed => {
+                tracing::info!(?failed, "the master could not be told of the end; the executors end by themselves");
+                self.master.stop();
+            }
         }
         let mut ended = self.ended.clone();
         let _ = tokio::time::timeout(patience, ended.wait_for(|ended| *ended)).await;
@@ -199,6 +225,7 @@ pub(super) struct Backend {
     /// Executors that died before they said hello, since one did.
     pub(super) stillborn: u32,
     pub(super) told_starving: bool,
+    pub(super) pinged: Duration,
     pub(super) started: Instant,
 }
 
@@ -229,7 +256,7 @@ impl Backend {
                     // The context ends: the master is still to be told.
                     wanted = changed.is_ok();
                 }
-                Some(note) = inbox.recv() => self.note(note).await,
+                Some(note) = inbox.recv() => self.note(note),
                 _ = tick.tick() => {
                     let waiting = *demand.borrow();
                     self.tick(waiting).await;
@@ -271,24 +298,22 @@ impl Backend {
             }
             Event::Offers(offers) => self.offers(offers).await,
             Event::InverseOffers(offers) => self.inverse_offers(offers),
-            Event::Update(status) => self.update(status).await,
-            Event::Failure(failure) => self.failure(failure).await,
+            Event::Update(status) => self.update(status),
+            Event::Failure(failure) => self.failure(failure),
             // Offers are used or given back the moment they come.
             Event::Rescind(_) | Event::RescindInverseOffer(_) => {}
             Event::OperationUpdate(_) | Event::Message { .. } | Event::Ended(_) => {}
         }
     }
 
-    async fn note(&mut self, note: Note) {
+    fn note(&mut self, note: Note) {
         match note {
-            Note::Arrived { executor: id, shuffle, pid } => {
-                let Some(executor) = self.book.executors.get_mut(&id) else { return };
-                executor.connected = true;
-                self.stillborn = 0;
-                let agent = self.book.agents.get(&executor.agent);
-                let host = agent.map(|agent| agent.host.clone()).unwrap_or_default();
-                let host = format!("{id}: process {pid} on the agent {host} ({})", executor.agent.value);
-                self.tell(Message::Connected { executor: id, shuffle, host, pid });
+            Note::Arrived { executor } => {
+                if let Some(executor) = self.book.executors.get_mut(&executor) {
+                    executor.connected = true;
+                    executor.idle = self.started.elapsed();
+                    self.stillborn = 0;
+                }
             }
             Note::Refusal { executor, reason } => {
                 if let Some(executor) = self.book.executors.get_mut(&executor) {
@@ -300,12 +325,15 @@ impl Backend {
                     let _ = answered.send(());
                 }
             }
-            Note::Gone { executor, reason } => self.down(executor, reason).await,
-            Note::Silent { executor, reason } => self.down(executor, format!("{reason}, and it does not answer")).await,
+            // How it ended says more, and Mesos is about to tell.
+            Note::Gone { executor, reason } => self.down_soon(executor, reason),
+            Note::Down { executor, reason } => self.down(executor, reason),
+            Note::Silent { executor, reason } => self.down(executor, format!("{reason}, and it does not answer")),
             Note::Said { say, well } => self.appetite.said(say, well),
             Note::Refused { tasks, why } => {
                 for (executor, task) in tasks {
                     self.lost(executor, task, TaskError::NotStarted(why.clone()));
+                    self.book.not_started(executor);
                 }
                 self.appetite.freed();
             }
@@ -358,6 +386,13 @@ impl Backend {
                     tracing::debug!(%error, "could not ask what became of the tasks; asking again");
                 }
             });
+        }
+        if now.saturating_sub(self.pinged) >= PING {
+            self.pinged = now;
+            let connected = self.book.executors.iter().filter(|(_, executor)| executor.connected);
+            for id in connected.map(|(id, _)| *id).collect::<Vec<_>>() {
+                self.probe(id, "it has been silent", SILENCE);
+            }
         }
         self.end_idle(now).await;
     }

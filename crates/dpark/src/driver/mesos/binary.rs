@@ -1,6 +1,6 @@
 //! Serves this program to agents: their executors are copies of it.
 //!
-//! One file at one address, which names its digest (so that agents may keep it) and a secret (so that nobody else has it).
+//! One file at one address, which names its digest and a secret of its own: Mesos shows the address to whoever may look.
 
 use dpark_executor::protocol::own_program;
 use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
@@ -14,6 +14,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
@@ -35,10 +36,10 @@ impl Drop for Binary {
 
 impl Binary {
     /// Serves this program, which has the id `build`, at a port of `ip`.
-    pub(super) async fn serve(ip: IpAddr, token: &str, build: &str) -> io::Result<Self> {
+    pub(super) async fn serve(ip: IpAddr, build: &str) -> io::Result<Self> {
         let file = own_program()?;
         let listener = TcpListener::bind((ip, 0)).await?;
-        let path = format!("/{token}/{build}/dpark-executor");
+        let path = format!("/{:032x}/{build}/dpark-executor", rand::random::<u128>());
         let url = format!("http://{}{path}", SocketAddr::from((ip, listener.local_addr()?.port())));
         Ok(Self { url, accept: tokio::spawn(accept(listener, Arc::from(path), Arc::new(file))).abort_handle() })
     }
@@ -46,7 +47,11 @@ impl Binary {
 
 async fn accept(listener: TcpListener, path: Arc<str>, file: Arc<PathBuf>) {
     loop {
-        let Ok((stream, peer)) = listener.accept().await else { continue };
+        let Ok((stream, peer)) = listener.accept().await else {
+            // Too many open files, or the like: it may pass.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
         let (path, file) = (Arc::clone(&path), Arc::clone(&file));
         tokio::spawn(async move {
             let answer = service_fn(|request: Request<Incoming>| {

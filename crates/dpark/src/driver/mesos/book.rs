@@ -20,7 +20,7 @@ pub(super) struct Executor {
     pub(super) info: ExecutorInfo,
     /// Its messages, also before it is there to read them.
     pub(super) outbox: mpsc::UnboundedSender<ToWorker>,
-    /// Some task of it was launched, so Mesos counts its own resources already.
+    /// Some task of it was launched.
     pub(super) started: bool,
     /// Why it was not let in, if it was not.
     pub(super) refusal: Option<String>,
@@ -76,6 +76,13 @@ impl Book {
         Some(name)
     }
 
+    /// A launch did not reach the agent. If it was the first one, the next must pay for the executor again.
+    pub(super) fn not_started(&mut self, id: ExecutorId) {
+        if let Some(executor) = self.executors.get_mut(&id).filter(|e| !e.connected && e.tasks.is_empty()) {
+            executor.started = false;
+        }
+    }
+
     /// Mesos says that a task is over. Whose it was, if it was on the book.
     pub(super) fn ended(&mut self, name: &MesosTaskId, now: Duration) -> Option<(ExecutorId, TaskId)> {
         let (id, task) = self.find(name)?;
@@ -90,6 +97,11 @@ impl Book {
         let task = dpark_executor::mesos::parse_task_id(&name.value)?;
         let found = self.executors.iter().find(|(_, executor)| executor.tasks.get(&task) == Some(name))?;
         Some((*found.0, task))
+    }
+
+    /// Those of one executor.
+    pub(super) fn tasks_of(&self, id: ExecutorId) -> Vec<TaskId> {
+        self.executors.get(&id).map(|executor| executor.tasks.keys().copied().collect()).unwrap_or_default()
     }
 
     /// All tasks whose end is not told.

@@ -20,11 +20,14 @@ const PROBE: Duration = Duration::from_secs(2);
 /// How long the agent is asked for what an executor wrote that did not start: there is nothing else to tell.
 const FOR_WORDS: Duration = Duration::from_secs(2);
 
+/// A closed connection and the end of a process are told by both; the one that says why may come second.
+const OTHER_WORDS: Duration = Duration::from_millis(300);
+
 /// The same for one that ran. Its agent may be gone too, and what it had must be computed again soon.
 const FOR_LAST_WORDS: Duration = Duration::from_millis(300);
 
 impl Backend {
-    pub(super) async fn update(&mut self, status: TaskStatus) {
+    pub(super) fn update(&mut self, status: TaskStatus) {
         let now = self.now();
         self.reconciler.answered(&status.task_id);
         let state = status.state();
@@ -38,7 +41,7 @@ impl Backend {
             let message = status.message.clone().unwrap_or_default();
             let reason = status.reason();
             match state {
-                TaskState::Unreachable => self.probe(executor, "the master cannot reach its agent"),
+                TaskState::Unreachable => self.probe(executor, "the master cannot reach its agent", PROBE),
                 state if is_over(state) => {
                     let text = format!("{}: {message}", state_name(state));
                     let error = match (state, reason) {
@@ -49,7 +52,13 @@ impl Backend {
                         _ => TaskError::Lost(text.clone()),
                     };
                     if is_end_of_executor(reason) {
-                        self.down(executor, text).await;
+                        if matches!(error, TaskError::Oom(_)) {
+                            // Whose memory it was is not known: all get more.
+                            for task in self.book.tasks_of(executor).into_iter().chain([task]) {
+                                self.lost(executor, task, error.clone());
+                            }
+                        }
+                        self.down(executor, text);
                     } else {
                         self.lost(executor, task, error);
                     }
@@ -69,29 +78,31 @@ impl Backend {
     pub(super) fn lost(&mut self, executor: ExecutorId, task: TaskId, error: TaskError) {
         if let Some(executor) = self.book.executors.get_mut(&executor) {
             executor.tasks.remove(&task);
+            // Should it run after all, it is one too many.
+            let _ = executor.outbox.send(ToWorker::Kill { task });
         }
         self.tell(Message::Report { executor, task, report: Box::new(Err(error)) });
     }
 
-    pub(super) async fn failure(&mut self, failure: Failure) {
+    pub(super) fn failure(&mut self, failure: Failure) {
         let Some(agent) = failure.agent_id else { return };
         match failure.executor_id {
             Some(name) => {
                 if let Some(id) = self.book.named(&agent, &name.value) {
                     let status = failure.status.unwrap_or_default();
-                    self.down(id, format!("the executor ended, {}", wait_status(status))).await;
+                    self.down_soon(id, format!("the executor ended, {}", wait_status(status)));
                 }
             }
             None => {
                 if let Some(id) = self.book.agents.get(&agent).and_then(|agent| agent.executor) {
-                    self.probe(id, "the master has lost its agent");
+                    self.probe(id, "the master has lost its agent", PROBE);
                 }
             }
         }
     }
 
     /// Lets an executor prove that it lives. Its agent may be cut off from the master, and not from us.
-    fn probe(&mut self, id: ExecutorId, why: &'static str) {
+    pub(super) fn probe(&mut self, id: ExecutorId, why: &'static str, patience: Duration) {
         let Some(executor) = self.book.executors.get(&id) else { return };
         if self.probes.contains_key(&id) {
             return;
@@ -103,20 +114,28 @@ impl Backend {
         }
         let notes = self.notes.clone();
         tokio::spawn(async move {
-            let alive = matches!(tokio::time::timeout(PROBE, answer).await, Ok(Ok(())));
+            let alive = matches!(tokio::time::timeout(patience, answer).await, Ok(Ok(())));
             if !alive {
                 let _ = notes.send(Note::Silent { executor: id, reason: why.to_owned() });
             }
         });
     }
 
+    /// An executor is gone, unless Mesos says first how it ended.
+    pub(super) fn down_soon(&self, executor: ExecutorId, reason: String) {
+        let notes = self.notes.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(OTHER_WORDS).await;
+            let _ = notes.send(Note::Down { executor, reason });
+        });
+    }
+
     /// An executor is gone, with its tasks and outputs.
-    pub(super) async fn down(&mut self, id: ExecutorId, reason: String) {
+    pub(super) fn down(&mut self, id: ExecutorId, reason: String) {
         let now = self.now();
         let Some(executor) = self.book.remove(id) else { return };
         self.door.waiting.lock().remove(&id);
         self.probes.remove(&id);
-        let mut reason = reason;
         let agent = self.book.agents.get_mut(&executor.agent);
         let (host, http) = agent
             .map(|agent| {
@@ -128,31 +147,44 @@ impl Backend {
             .unwrap_or_default();
         let framework = self.master.framework_id().map(|id| id.value).unwrap_or_default();
         let sandbox = sandbox::path(&framework, &executor.info.executor_id.value);
-        if let Some(refusal) = &executor.refusal {
-            reason = format!("{reason}: {refusal}");
-        }
-        reason = format!("{reason}\nagent {host} ({}), sandbox {sandbox}", executor.agent.value);
+        let refusal = executor.refusal.as_ref().map(|refusal| format!(": {refusal}")).unwrap_or_default();
+        let reason = format!("{reason}{refusal}\nagent {host} ({}), sandbox {sandbox}", executor.agent.value);
         let stillborn = executor.started && !executor.connected;
         self.stillborn += u32::from(stillborn);
-        let patience = if stillborn { FOR_WORDS } else { FOR_LAST_WORDS };
-        if let Some(http) = http.filter(|_| executor.started)
-            && let Some(lines) = sandbox::tail(&http, &sandbox, "stderr", patience).await
-        {
-            reason = format!("{reason}\nlast lines of its stderr:\n{lines}");
-        }
-        // If it lives after all, it is of no use any more.
-        if executor.started {
-            let (master, name, agent) =
-                (self.master.clone(), executor.info.executor_id.clone(), executor.agent.clone());
-            tokio::spawn(async move {
-                let _ = master.shutdown(name, agent).await;
-            });
+        // One bad machine among good ones is only left alone.
+        let alone = !self.book.executors.values().any(|executor| executor.connected);
+        let hopeless = self.stillborn >= STILLBORN && alone;
+        if hopeless {
+            self.stillborn = 0;
         }
         self.appetite.freed();
-        self.tell(Message::ExecutorDown { executor: id, reason: reason.clone() });
-        if self.stillborn >= STILLBORN {
-            self.stillborn = 0;
-            self.hopeless(format!("{STILLBORN} executors in a row did not start; the last one: {reason}"), false);
-        }
+        let (master, driver) = (self.master.clone(), self.driver.clone());
+        // Asking the agent takes time, and there may be a hundred of them.
+        tokio::spawn(async move {
+            let mut reason = reason;
+            let patience = if stillborn { FOR_WORDS } else { FOR_LAST_WORDS };
+            if let Some(http) = http.filter(|_| executor.started)
+                && let Some(lines) = sandbox::tail(&http, &sandbox, "stderr", patience).await
+            {
+                reason = format!("{reason}\nlast lines of its stderr:\n{lines}");
+            }
+            if stillborn {
+                // They never ran.
+                for task in executor.tasks.keys() {
+                    let report = Box::new(Err(TaskError::NotStarted(reason.clone())));
+                    let _ = driver.send(Message::Report { executor: id, task: *task, report });
+                }
+            }
+            let _ = driver.send(Message::ExecutorDown { executor: id, reason: reason.clone() });
+            if hopeless {
+                tracing::error!(%reason, "nothing runs on this cluster");
+                let reason = format!("{STILLBORN} executors in a row did not start; the last one: {reason}");
+                let _ = driver.send(Message::Hopeless { reason, forever: false });
+            }
+            // If it lives after all, it is of no use any more.
+            if executor.started {
+                let _ = master.shutdown(executor.info.executor_id, executor.agent).await;
+            }
+        });
     }
 }

@@ -1,6 +1,6 @@
 //! Offers come, and are used or given back at once.
 
-use super::backend::{Backend, Note};
+use super::backend::{Backend, Note, Waiting};
 use super::book::Executor;
 use super::stock::{Stock, leaves_soon};
 use super::words::{clock, http_of};
@@ -10,11 +10,14 @@ use dpark_executor::mesos::parse_task_id;
 use dpark_executor::protocol::WorkerConfig;
 use dpark_executor::worker::{ON_MESOS, WORKER_VARIABLE};
 use dpark_lineage::{ExecutorId, Resources, TaskError};
+use mesos_rs::CallError;
 use mesos_rs::proto::{
     CommandInfo, Environment, ExecutorInfo, ExecutorType, Filters, InverseOffer, Offer, OfferId, TaskInfo, Uri,
     Variable,
 };
+use mesos_rs::scheduler::SchedulerHandle;
 use std::collections::HashMap;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 /// An offer without use is not made again for so long; asking for offers lifts it.
@@ -22,6 +25,9 @@ const UNWANTED: f64 = 600.0;
 
 /// One that is too small now may be larger then.
 const TOO_SMALL: f64 = 5.0;
+
+/// So often it is tried to give an offer back.
+const GIVE_BACK: usize = 5;
 
 impl Backend {
     pub(super) async fn offers(&mut self, offers: Vec<Offer>) {
@@ -54,7 +60,8 @@ impl Backend {
                 }
             };
             let Some(executor) = self.book.executors.get(&id) else { continue };
-            let overhead = (!executor.started).then_some(self.settings.executor);
+            // Until it says hello, it may still fail to start.
+            let overhead = (!executor.connected).then_some(self.settings.executor);
             let running = executor.tasks.len();
             let more = self.settings.max_tasks.saturating_sub(running);
             match stock.room(overhead) {
@@ -89,7 +96,8 @@ impl Backend {
         let id = ExecutorId(self.next);
         self.next += 1;
         let (outbox, outgoing) = mpsc::unbounded_channel();
-        self.door.waiting.lock().insert(id, outgoing);
+        let agent = format!("{} ({})", offer.hostname, offer.agent_id.value);
+        self.door.waiting.lock().insert(id, Waiting { outgoing, agent });
         let info = self.executor_info(id);
         let link = Link::worker(outbox.clone(), None);
         let host = format!("{id}: on the agent {} ({})", offer.hostname, offer.agent_id.value);
@@ -150,9 +158,11 @@ impl Backend {
     fn launch(&mut self, id: ExecutorId, mut stock: Stock, launches: &[Launched]) {
         let Some(executor) = self.book.executors.get_mut(&id) else { return };
         let mut refused = vec![];
-        if !executor.started {
+        if !executor.connected {
             match stock.take(self.settings.executor) {
-                Ok(resources) => executor.info.resources = resources,
+                // Every launch must describe the executor alike.
+                Ok(resources) if !executor.started => executor.info.resources = resources,
+                Ok(_) => {}
                 Err(why) => refused.extend(launches.iter().map(|launch| (launch.task, why.clone()))),
             }
         }
@@ -175,20 +185,17 @@ impl Backend {
         let (master, notes) = (self.master.clone(), self.notes.clone());
         let filters = Some(Filters { refuse_seconds: Some(TOO_SMALL) });
         tokio::spawn(async move {
-            if let Err(error) = master.launch(stock.offers, tasks, filters).await {
+            if let Err(error) = master.launch(stock.offers.clone(), tasks, filters).await {
                 let _ = notes.send(Note::Refused { tasks: names, why: error.to_string() });
+                // If the call did not arrive, the offers are still ours; if it did, the master does not know them.
+                give_back(&master, stock.offers, TOO_SMALL).await;
             }
         });
     }
 
     fn decline(&self, offers: Vec<OfferId>, seconds: f64) {
         let master = self.master.clone();
-        tokio::spawn(async move {
-            let filters = Some(Filters { refuse_seconds: Some(seconds) });
-            if let Err(error) = master.decline(offers, filters).await {
-                tracing::debug!(%error, "an offer was not declined");
-            }
-        });
+        tokio::spawn(async move { give_back(&master, offers, seconds).await });
     }
 
     /// Maintenance is coming: what runs there may end, nothing new is started (`leaves_soon`).
@@ -200,5 +207,16 @@ impl Backend {
                 tracing::debug!(%error, "an inverse offer was not answered");
             }
         });
+    }
+}
+
+/// Declines, and does so again if the call got lost. Without a subscription there are no offers either.
+async fn give_back(master: &SchedulerHandle, offers: Vec<OfferId>, seconds: f64) {
+    for _ in 0..GIVE_BACK {
+        match master.decline(offers.clone(), Some(Filters { refuse_seconds: Some(seconds) })).await {
+            Ok(()) | Err(CallError::Disconnected { .. }) => return,
+            Err(error) => tracing::debug!(%error, "an offer was not declined; again"),
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
     }
 }
