@@ -187,7 +187,9 @@ impl Tasks {
             self.refused.insert(task);
             return say(&self.agent, TaskStatus::new(lent.id, TaskState::Killed));
         }
+        // Told now: code that does not come back to the runtime ends only when it likes.
         self.killed.lock().insert(task);
+        self.worker.teller()(task, Err(killed()));
         self.worker.executor.kill(task);
     }
 
@@ -217,12 +219,10 @@ impl Tasks {
         self.worker.launch(task, inputs, move |report| {
             size.shrink(memory);
             let status = state_of(id, &report);
-            let report = match report {
-                // Not what the driver asked for.
-                Err(TaskError::Cancelled) if wanted_to_end.lock().remove(&task) => Err(killed()),
-                report => report,
-            };
-            tell(task, report);
+            // For the driver it has ended already.
+            if !wanted_to_end.lock().remove(&task) {
+                tell(task, report);
+            }
             let mut over = over.lock();
             *over = true;
             say(&agent, status);
