@@ -20,7 +20,8 @@ impl Cluster {
     pub(crate) fn up(masters: usize, flags: &[String]) -> Self {
         let ping = ["agent_ping_timeout=1secs", "max_agent_ping_timeouts=3", "zk_session_timeout=2secs"];
         let master_flags = ping.map(String::from).into_iter().chain(flags.iter().cloned()).collect();
-        let options = Options { agents: 2, masters, master_flags, ..Options::default() };
+        let resources = vec!["cpus:4;mem:4096;disk:4096;ports:[31000-31999]".to_owned()];
+        let options = Options { agents: 2, masters, master_flags, resources, ..Options::default() };
         Self(dpark_test_cluster::Cluster::start(options).unwrap())
     }
 
