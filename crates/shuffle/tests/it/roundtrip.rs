@@ -130,12 +130,13 @@ async fn wide_rows_make_small_blocks() {
         let got = local(&store, 0, 0).unwrap();
         assert_eq!(one(&batch.schema(), &got), batch);
         // In memory nothing is decoded, so nothing is cut.
-        assert_eq!(largest(&got), Some(if memory { 8192 } else { 512 }));
+        assert_eq!(largest(&got) == Some(8192), memory, "{:?}", largest(&got));
+        assert!(memory || largest(&got) <= Some(512), "2 MB of rows of 4 KB: {:?}", largest(&got));
         let (addr, _server) = serve(&store).await;
         let fetcher = Fetcher::new(None, TOKEN, FetchLimits::default());
         let got = collect(fetcher.fetch(request(&batch.schema(), 0..1, vec![location(0, Some(addr))]))).await.unwrap();
         assert_eq!(one(&batch.schema(), &got), batch);
-        assert_eq!(largest(&got), Some(512));
+        assert!(largest(&got) <= Some(512), "{:?}", largest(&got));
     }
 }
 
