@@ -1,6 +1,6 @@
 //! TPC-H in a loop on a real Mesos cluster of this machine while something is killed again and again: an executor, an
-//! agent, a whole machine, the master. Every answer is compared with DataFusion's; at the end memory, sockets and files of
-//! the driver are compared with what they were after the first round.
+//! agent, a whole machine, the master. Every answer is compared with DataFusion's. After each round memory, descriptors
+//! and shuffle files are printed beside what they were after the first; whether they grow is the reader's to judge.
 
 use crate::answer::Answer;
 use crate::engines::{AGENT, Engine, Session};

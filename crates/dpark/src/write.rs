@@ -29,7 +29,7 @@ use datafusion::physical_planner::PhysicalPlanner;
 use datafusion::prelude::SessionConfig;
 use dpark_lineage::StageId;
 use dpark_plan::StagePlan;
-use dpark_plan::write::{ParquetWriteExec, option_texts};
+use dpark_plan::write::{ParquetWriteExec, option_texts, writer_options};
 use futures::TryStreamExt;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -70,8 +70,7 @@ pub(crate) async fn plan_copy(
     let Some(dir) = local_path(&copy.output_url) else {
         return Ok(None);
     };
-    // The session's settings, the caller's in their place, and above them the statement's: wrong ones are told before
-    // anything is touched.
+    // The session's settings, the caller's in their place, and above them the statement's.
     let of_format = |key: &&String| *key != "single_file_output" && !key.starts_with("execution.");
     let options = copy.options.iter().filter(|(key, _)| of_format(key));
     let format = factory.create(session, &options.map(|(key, value)| (key.clone(), value.clone())).collect())?;
@@ -79,7 +78,10 @@ pub(crate) async fn plan_copy(
         return Ok(None);
     };
     let input = planner.create_physical_plan(&copy.input, session).await?;
-    Ok(Some(Write { input, dir, options: option_texts(format.options()) }))
+    let options = option_texts(format.options());
+    // Wrong options are told before anything is touched.
+    writer_options(&options, &input.schema())?;
+    Ok(Some(Write { input, dir, options }))
 }
 
 fn local_path(url: &str) -> Option<PathBuf> {

@@ -85,8 +85,7 @@ impl Scheduler {
         let state = stage.tasks.get_mut(partition as usize)?;
         stage.running.remove(&partition);
         if matches!(error, TaskError::Oom(_)) {
-            let had = stage.spec.needs.memory.max(state.memory);
-            state.memory = had.saturating_mul(2).min(self.config.max_memory.max(had));
+            state.memory = stage.spec.needs.memory.max(state.memory).saturating_mul(2);
         }
         let (failures, limit) = match &error {
             TaskError::FetchFailed(_) | TaskError::NotStarted(_) => {

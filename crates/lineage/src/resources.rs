@@ -31,9 +31,4 @@ impl Resources {
     pub fn minus(self, other: Self) -> Self {
         Self { cpus: self.cpus.saturating_sub(other.cpus), memory: self.memory.saturating_sub(other.memory) }
     }
-
-    /// Both together.
-    pub fn plus(self, other: Self) -> Self {
-        Self { cpus: self.cpus.saturating_add(other.cpus), memory: self.memory.saturating_add(other.memory) }
-    }
 }

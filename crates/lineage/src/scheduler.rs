@@ -22,15 +22,13 @@ pub struct SchedulerConfig {
     /// So many attempts at one partition that could not fetch an input, or did not start, end the jobs that need it; the same number of
     /// times the driver may fail to fetch one partition of a result. At least 1.
     pub max_fetch_failures: u32,
-    /// MiB that a task gets at most when it runs again after it had too little.
-    pub max_memory: u64,
     /// For so many ended jobs, `job_progress` and `recomputed` still answer.
     pub remembered_jobs: usize,
 }
 
 impl Default for SchedulerConfig {
     fn default() -> Self {
-        Self { max_failures: 4, max_fetch_failures: 16, max_memory: u64::MAX, remembered_jobs: 128 }
+        Self { max_failures: 4, max_fetch_failures: 16, remembered_jobs: 128 }
     }
 }
 

@@ -74,8 +74,8 @@ pub fn option_texts(options: &TableParquetOptions) -> Vec<(String, String)> {
     chosen
 }
 
-/// How a file is written, by options as [`option_texts`] gives them.
-fn writer_options(options: &[(String, String)], schema: &SchemaRef) -> Result<ArrowWriterOptions> {
+/// How a file is written, by options as [`option_texts`] gives them. Errors: a value that makes no sense.
+pub fn writer_options(options: &[(String, String)], schema: &SchemaRef) -> Result<ArrowWriterOptions> {
     let mut parquet = TableParquetOptions::default();
     for (key, value) in options {
         parquet.set(key, value)?;

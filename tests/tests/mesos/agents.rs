@@ -1,8 +1,8 @@
 //! Agents die, are cut off, restart, and leave for maintenance.
 
-use crate::fixture::{check_sums, on_cluster, sums, trial, two_agents, until_held};
+use crate::fixture::{Held, check_sums, on_cluster, recomputed, sums, trial, two_agents};
 use dpark_test_cluster::{Cluster, Signal};
-use dpark_tests::story::{Story, open};
+use dpark_tests::story::Story;
 use libtest_mimic::{Failed, Trial};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -26,25 +26,17 @@ fn agent_of(cluster: &Cluster, pid: u32) -> usize {
 /// once and not when somebody misses them.
 fn dies_with_outputs() -> Result<(), Failed> {
     on_cluster(two_agents(), &[], async |ctx, cluster| {
-        let gates = cluster.directory().join("gates");
-        std::fs::create_dir(&gates)?;
-        let mut story = Story::of(ctx);
-        let query = tokio::spawn(sums(ctx, &gates, &[5])?.collect());
-        let held = until_held(&gates, 1).await[0];
-        story.until("all other outputs", |story| story.finished.len() == 5).await;
-        let other = |pid: u32| pid != held && pid != std::process::id();
-        let (dead, pid) = story.pids.iter().map(|(e, p)| (*e, *p)).find(|(_, pid)| other(*pid)).unwrap();
-        let lost = story.outputs_of(dead);
+        let mut held = Held::start(ctx, cluster).await?;
+        let other_outputs = |story: &Story| story.finished.len() == 5;
+        held.story.until("all other outputs", other_outputs).await;
+        let other = |pid: u32| pid != held.pid && pid != std::process::id();
+        let (dead, pid) = held.story.pids.iter().map(|(e, p)| (*e, *p)).find(|(_, pid)| other(*pid)).unwrap();
+        let lost = held.story.outputs_of(dead);
         assert!(!lost.is_empty());
         cluster.kill_agent_node(agent_of(cluster, pid))?;
-        story.until_noticed(dead).await;
-        open(&gates.join("go"));
-        check_sums(query.await??);
-        story.catch_up();
-        let [(None, recomputed)] = &story.ended[..] else { panic!("one job, without error: {:?}", story.ended) };
-        let mut recomputed = recomputed.clone();
-        recomputed.sort_unstable();
-        assert_eq!(recomputed, lost, "what was lost is computed again, and nothing else");
+        held.story.until_noticed(dead).await;
+        let story = held.finish().await?;
+        assert_eq!(recomputed(&story), lost, "what was lost is computed again, and nothing else");
         assert!(story.failed.iter().all(|(_, _, error)| !error.contains("fetch")), "{:?}", story.failed);
         Ok(())
     })
@@ -53,12 +45,8 @@ fn dies_with_outputs() -> Result<(), Failed> {
 /// The master loses an agent whose executor still answers: nothing is lost, and the agent's tasks count.
 fn cut_off_and_healed() -> Result<(), Failed> {
     on_cluster(two_agents(), &[], async |ctx, cluster| {
-        let gates = cluster.directory().join("gates");
-        std::fs::create_dir(&gates)?;
-        let mut story = Story::of(ctx);
-        let query = tokio::spawn(sums(ctx, &gates, &[5])?.collect());
-        let held = until_held(&gates, 1).await[0];
-        let agent = agent_of(cluster, held);
+        let held = Held::start(ctx, cluster).await?;
+        let agent = agent_of(cluster, held.pid);
         cluster.stop_agent(agent)?;
         let id = cluster.agent_id(agent).unwrap_or_default();
         dpark_test_cluster::wait_until("the master should lose the agent", Duration::from_secs(40), || {
@@ -67,8 +55,7 @@ fn cut_off_and_healed() -> Result<(), Failed> {
                 state["unreachable_slaves"].as_f64() == Some(1.0) || state["activated_slaves"].as_f64() == Some(1.0);
             Ok(lost.then_some(()))
         })?;
-        open(&gates.join("go"));
-        check_sums(query.await??);
+        let mut story = held.finish().await?;
         cluster.cont_agent(agent)?;
         cluster.wait_for_agents(2, Duration::from_secs(60))?;
         assert!(!id.is_empty());
@@ -83,19 +70,13 @@ fn cut_off_and_healed() -> Result<(), Failed> {
 /// An agent that is back within its time finds its executor and the task as they were.
 fn restarts() -> Result<(), Failed> {
     on_cluster(two_agents(), &[], async |ctx, cluster| {
-        let gates = cluster.directory().join("gates");
-        std::fs::create_dir(&gates)?;
-        let mut story = Story::of(ctx);
-        let query = tokio::spawn(sums(ctx, &gates, &[5])?.collect());
-        let held = until_held(&gates, 1).await[0];
-        let agent = agent_of(cluster, held);
+        let held = Held::start(ctx, cluster).await?;
+        let agent = agent_of(cluster, held.pid);
         cluster.kill_agent(agent, Signal::Kill)?;
         tokio::time::sleep(Duration::from_secs(1)).await;
         cluster.start_agent(agent, false)?;
         cluster.wait_for_agents(2, Duration::from_secs(60))?;
-        open(&gates.join("go"));
-        check_sums(query.await??);
-        story.catch_up();
+        let story = held.finish().await?;
         assert!(story.removed.is_empty(), "{:?}", story.removed);
         assert!(story.started.iter().all(|(task, _)| task.attempt == 0), "{:?}", story.started);
         Ok(())
@@ -105,17 +86,12 @@ fn restarts() -> Result<(), Failed> {
 /// A drained agent's tasks are killed, and run elsewhere.
 fn drains() -> Result<(), Failed> {
     on_cluster(two_agents(), &[], async |ctx, cluster| {
-        let gates = cluster.directory().join("gates");
-        std::fs::create_dir(&gates)?;
-        let mut story = Story::of(ctx);
-        let query = tokio::spawn(sums(ctx, &gates, &[5])?.collect());
-        let held = until_held(&gates, 1).await[0];
-        cluster.drain(agent_of(cluster, held), Duration::from_secs(1))?;
-        story
+        let mut held = Held::start(ctx, cluster).await?;
+        cluster.drain(agent_of(cluster, held.pid), Duration::from_secs(1))?;
+        held.story
             .until("the task to be launched again", |story| story.started.iter().any(|(task, _)| task.attempt == 1))
             .await;
-        open(&gates.join("go"));
-        check_sums(query.await??);
+        held.finish().await?;
         Ok(())
     })
 }

@@ -1,7 +1,7 @@
 //! Executors are killed at chosen moments, or do not start at all.
 
-use crate::fixture::{check_sums, on_cluster, sums, trial, two_agents, until_held};
-use dpark_tests::story::{Story, kill, open};
+use crate::fixture::{Held, check_sums, on_cluster, recomputed, sums, trial, two_agents};
+use dpark_tests::story::{Story, kill};
 use libtest_mimic::{Failed, Trial};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -20,24 +20,14 @@ pub(crate) fn trials() -> Vec<Trial> {
 /// The last map task is held on one executor when that is killed, with the outputs it has.
 fn killed_with_task_and_outputs() -> Result<(), Failed> {
     on_cluster(two_agents(), &[], async |ctx, cluster| {
-        let gates = cluster.directory().join("gates");
-        std::fs::create_dir(&gates)?;
-        let mut story = Story::of(ctx);
-        let query = tokio::spawn(sums(ctx, &gates, &[5])?.collect());
-        let held = until_held(&gates, 1).await[0];
-        story.until("all other outputs", |story| story.finished.len() == 5).await;
-        story.catch_up();
-        let killed = *story.pids.iter().find(|(_, pid)| **pid == held).unwrap().0;
-        let lost = story.outputs_of(killed);
-        kill(held);
-        story.until_noticed(killed).await;
-        open(&gates.join("go"));
-        check_sums(query.await??);
-        story.catch_up();
-        let [(None, recomputed)] = &story.ended[..] else { panic!("one job, without error: {:?}", story.ended) };
-        let mut recomputed = recomputed.clone();
-        recomputed.sort_unstable();
-        assert_eq!(recomputed, lost, "what was lost is computed again, and nothing else");
+        let mut held = Held::start(ctx, cluster).await?;
+        held.story.until("all other outputs", |story| story.finished.len() == 5).await;
+        let killed = *held.story.pids.iter().find(|(_, pid)| **pid == held.pid).unwrap().0;
+        let lost = held.story.outputs_of(killed);
+        kill(held.pid);
+        held.story.until_noticed(killed).await;
+        let story = held.finish().await?;
+        assert_eq!(recomputed(&story), lost, "what was lost is computed again, and nothing else");
         Ok(())
     })
 }
@@ -70,7 +60,7 @@ fn fetched() -> Result<(), Failed> {
     })
 }
 
-/// The reason reaches the user soon, and nothing is launched for ever.
+/// The job ends with the reason.
 fn does_not_start(program: &str, reason: &str) -> Result<(), Failed> {
     let start = Instant::now();
     on_cluster(two_agents(), &[("mesos.executor.path", program)], async |ctx, cluster| {

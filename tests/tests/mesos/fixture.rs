@@ -2,11 +2,13 @@
 
 use dpark::Context;
 use dpark::rdd::Rdd;
+use dpark_lineage::StageId;
 use dpark_test_cluster::{Cluster, Options};
 use dpark_tests::oracle::modes::MESOS;
-use dpark_tests::story::{on, said, say, wait_for, wait_until};
+use dpark_tests::story::{Story, on, open, said, say, wait_for, wait_until};
 use libtest_mimic::{Failed, Trial};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use tokio::task::JoinHandle;
 
 /// A trial of a name.
 pub(crate) fn trial(name: &str, run: impl FnOnce() -> Result<(), Failed> + Send + 'static) -> Trial {
@@ -77,4 +79,47 @@ pub(crate) async fn until_held(gates: &Path, count: usize) -> Vec<u32> {
         said(&gates, "held")
     };
     tokio::task::spawn_blocking(wait).await.unwrap()
+}
+
+/// A query whose last map task is held.
+pub(crate) struct Held {
+    gates: PathBuf,
+    query: JoinHandle<datafusion::common::Result<Vec<(i64, i64)>>>,
+    /// What the context told since before it began.
+    pub(crate) story: Story,
+    /// The process that runs the held task.
+    pub(crate) pid: u32,
+}
+
+impl Held {
+    /// Starts the query and waits until the task is held.
+    pub(crate) async fn start(ctx: &Context, cluster: &Cluster) -> Result<Held, Failed> {
+        let gates = cluster.directory().join("gates");
+        std::fs::create_dir(&gates)?;
+        let story = Story::of(ctx);
+        let query = tokio::spawn(sums(ctx, &gates, &[5])?.collect());
+        let pid = until_held(&gates, 1).await[0];
+        Ok(Held { gates, query, story, pid })
+    }
+
+    /// Lets the task go.
+    pub(crate) fn release(&self) {
+        open(&self.gates.join("go"));
+    }
+
+    /// Lets the task go, waits for the right answer, and tells what happened.
+    pub(crate) async fn finish(mut self) -> Result<Story, Failed> {
+        self.release();
+        check_sums(self.query.await??);
+        self.story.catch_up();
+        Ok(self.story)
+    }
+}
+
+/// What was computed again for the one job, which ended well.
+pub(crate) fn recomputed(story: &Story) -> Vec<(StageId, u32)> {
+    let [(None, recomputed)] = &story.ended[..] else { panic!("one job, without error: {:?}", story.ended) };
+    let mut recomputed = recomputed.clone();
+    recomputed.sort_unstable();
+    recomputed
 }

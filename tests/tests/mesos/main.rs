@@ -4,7 +4,7 @@
 //!  answers.rs    the oracle's queries and the sqllogictest files on three agents
 //!  executors.rs  executors are killed at chosen moments; executors that do not start
 //!  agents.rs     agents die, are cut off, restart, leave for maintenance
-//!  masters.rs    the master restarts; another one leads; the driver's connection is cut
+//!  masters.rs    the master restarts; another one leads; it comes late; it is silent for a while
 //!  manners.rs    offers: too small, none, constrained; nothing is kept that is not needed
 //!  driver.rs     the driver ends, well or not: nothing is left
 //! ```

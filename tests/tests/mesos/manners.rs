@@ -55,7 +55,7 @@ fn constraints() -> Result<(), Failed> {
     })
 }
 
-/// Executors without work end; cached rows keep theirs.
+/// Executors without work end, and others are started when there is some again.
 fn idle_executors_end() -> Result<(), Failed> {
     on_cluster(two_agents(), &[("mesos.executor.idle", "1s")], async |ctx, cluster| {
         let running = || Ok(cluster.executors(0)?.len() + cluster.executors(1)?.len());
@@ -93,7 +93,7 @@ fn accounts_are_true() -> Result<(), Failed> {
     })
 }
 
-/// A new wave does not wait for the master's next round of offers, which is a second away.
+/// A hundred waves of small tasks.
 fn many_small_tasks() -> Result<(), Failed> {
     on_cluster(two_agents(), &[], async |ctx, _| {
         let count = ctx.parallelize(0..400i64, 200)?.map(|n| n + 1)?.count().await?;

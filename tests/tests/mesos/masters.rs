@@ -1,8 +1,8 @@
-//! The master restarts, another one leads, the driver's connection is cut: the query goes on.
+//! The master restarts, another one leads, it comes late, it is silent for a while: the query goes on.
 
-use crate::fixture::{check_sums, on_cluster, on_this, sums, trial, two_agents, until_held};
+use crate::fixture::{Held, check_sums, on_cluster, on_this, sums, trial, two_agents};
 use dpark_test_cluster::{Cluster, Options, Signal};
-use dpark_tests::story::{Story, open};
+use dpark_tests::story::Story;
 use libtest_mimic::{Failed, Trial};
 use std::time::Duration;
 
@@ -22,18 +22,13 @@ fn framework_ids(cluster: &Cluster) -> Vec<String> {
 
 fn restarts() -> Result<(), Failed> {
     on_cluster(two_agents(), &[], async |ctx, cluster| {
-        let gates = cluster.directory().join("gates");
-        std::fs::create_dir(&gates)?;
-        let mut story = Story::of(ctx);
-        let query = tokio::spawn(sums(ctx, &gates, &[5])?.collect());
-        until_held(&gates, 1).await;
+        let held = Held::start(ctx, cluster).await?;
         let before = framework_ids(cluster);
         cluster.kill_master(0)?;
         tokio::time::sleep(Duration::from_secs(1)).await;
         cluster.start_master(0)?;
         cluster.wait_for_agents(2, Duration::from_secs(60))?;
-        open(&gates.join("go"));
-        check_sums(query.await??);
+        let mut story = held.finish().await?;
         assert_eq!(framework_ids(cluster), before, "the same framework");
         story.catch_up();
         assert!(story.removed.is_empty(), "{:?}", story.removed);
@@ -46,16 +41,12 @@ fn another_leads() -> Result<(), Failed> {
     let cluster = Cluster::start(Options { masters: 3, ..two_agents() })?;
     let master = cluster.zk().expect("three masters are found by ZooKeeper");
     on_this(&cluster, &master, &[], async |ctx| {
-        let gates = cluster.directory().join("gates");
-        std::fs::create_dir(&gates)?;
-        let query = tokio::spawn(sums(ctx, &gates, &[5])?.collect());
-        until_held(&gates, 1).await;
+        let held = Held::start(ctx, &cluster).await?;
         let (leader, before) = (cluster.leader()?, framework_ids(&cluster));
         cluster.kill_master(leader)?;
         cluster.wait_for_agents(2, Duration::from_secs(60))?;
         assert_ne!(cluster.leader()?, leader);
-        open(&gates.join("go"));
-        check_sums(query.await??);
+        held.finish().await?;
         assert_eq!(framework_ids(&cluster), before, "the same framework");
         Ok(())
     })?;
@@ -80,19 +71,16 @@ fn comes_late() -> Result<(), Failed> {
     Ok(())
 }
 
-/// The connection to a master that says nothing any more is given up, and made again when it speaks.
+/// A master that says nothing for some seconds, less than its heartbeats are waited for, only delays a query.
 fn hangs() -> Result<(), Failed> {
     on_cluster(two_agents(), &[], async |ctx, cluster| {
-        let gates = cluster.directory().join("gates");
-        std::fs::create_dir(&gates)?;
-        let query = tokio::spawn(sums(ctx, &gates, &[5])?.collect());
-        until_held(&gates, 1).await;
+        let held = Held::start(ctx, cluster).await?;
         cluster.signal_master(0, Signal::Stop)?;
         tokio::time::sleep(Duration::from_secs(3)).await;
-        open(&gates.join("go"));
+        held.release();
         tokio::time::sleep(Duration::from_secs(1)).await;
         cluster.signal_master(0, Signal::Cont)?;
-        check_sums(query.await??);
+        held.finish().await?;
         Ok(())
     })
 }

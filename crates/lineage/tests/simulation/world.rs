@@ -58,8 +58,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(specs: Vec<StageSpec>, faults: u32) -> Self {
-        let config =
-            SchedulerConfig { max_failures: 3, max_fetch_failures: 6, remembered_jobs: 4, ..Default::default() };
+        let config = SchedulerConfig { max_failures: 3, max_fetch_failures: 6, remembered_jobs: 4 };
         let mut world = Self {
             scheduler: Scheduler::new(config),
             config,

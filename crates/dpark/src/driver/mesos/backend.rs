@@ -219,7 +219,7 @@ pub(super) struct Backend {
     pub(super) book: Book,
     pub(super) appetite: Appetite,
     pub(super) reconciler: Reconciler,
-    /// Executors that must prove to live, and until when nothing else counts.
+    /// Executors that were asked whether they live and have not answered.
     pub(super) probes: HashMap<ExecutorId, oneshot::Sender<()>>,
     pub(super) next: u64,
     /// Executors that died before they said hello, since one did.

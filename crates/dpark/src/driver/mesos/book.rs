@@ -83,13 +83,12 @@ impl Book {
         }
     }
 
-    /// Mesos says that a task is over. Whose it was, if it was on the book.
-    pub(super) fn ended(&mut self, name: &MesosTaskId, now: Duration) -> Option<(ExecutorId, TaskId)> {
-        let (id, task) = self.find(name)?;
-        let executor = self.executors.get_mut(&id)?;
-        executor.tasks.remove(&task);
-        executor.idle = now;
-        Some((id, task))
+    /// Mesos says that a task is over.
+    pub(super) fn ended(&mut self, id: ExecutorId, task: TaskId, now: Duration) {
+        if let Some(executor) = self.executors.get_mut(&id) {
+            executor.tasks.remove(&task);
+            executor.idle = now;
+        }
     }
 
     /// The task of a name.

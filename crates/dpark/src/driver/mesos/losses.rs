@@ -20,11 +20,11 @@ const PROBE: Duration = Duration::from_secs(2);
 /// How long the agent is asked for what an executor wrote that did not start: there is nothing else to tell.
 const FOR_WORDS: Duration = Duration::from_secs(2);
 
-/// A closed connection and the end of a process are told by both; the one that says why may come second.
-const OTHER_WORDS: Duration = Duration::from_millis(300);
-
 /// The same for one that ran. Its agent may be gone too, and what it had must be computed again soon.
 const FOR_LAST_WORDS: Duration = Duration::from_millis(300);
+
+/// The end of an executor is told by its connection, by a failure and by updates; the one that says why may come last.
+const OTHER_WORDS: Duration = Duration::from_millis(300);
 
 impl Backend {
     pub(super) fn update(&mut self, status: TaskStatus) {
@@ -33,7 +33,9 @@ impl Backend {
         let state = status.state();
         let known = self.book.find(&status.task_id);
         if is_over(state) {
-            self.book.ended(&status.task_id, now);
+            if let Some((executor, task)) = known {
+                self.book.ended(executor, task, now);
+            }
             self.appetite.freed();
         }
         let by_executor = status.source == Some(StatusSource::Executor.into());

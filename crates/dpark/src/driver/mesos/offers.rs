@@ -6,14 +6,12 @@ use super::stock::{Stock, leaves_soon};
 use super::words::{clock, http_of};
 use crate::driver::event_loop::{Fresh, Launched, Message};
 use crate::driver::executors::Link;
-use dpark_executor::mesos::parse_task_id;
 use dpark_executor::protocol::WorkerConfig;
 use dpark_executor::worker::{ON_MESOS, WORKER_VARIABLE};
 use dpark_lineage::{ExecutorId, Resources, TaskError};
 use mesos_rs::CallError;
 use mesos_rs::proto::{
-    CommandInfo, Environment, ExecutorInfo, ExecutorType, Filters, InverseOffer, Offer, OfferId, TaskInfo, Uri,
-    Variable,
+    CommandInfo, Environment, ExecutorInfo, Filters, InverseOffer, Offer, OfferId, TaskInfo, Uri, Variable,
 };
 use mesos_rs::scheduler::SchedulerHandle;
 use std::collections::HashMap;
@@ -21,10 +19,10 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 /// An offer without use is not made again for so long; asking for offers lifts it.
-const UNWANTED: f64 = 600.0;
+const UNWANTED: Duration = Duration::from_secs(600);
 
 /// One that is too small now may be larger then.
-const TOO_SMALL: f64 = 5.0;
+const TOO_SMALL: Duration = Duration::from_secs(5);
 
 /// So often it is tried to give an offer back.
 const GIVE_BACK: usize = 5;
@@ -32,7 +30,7 @@ const GIVE_BACK: usize = 5;
 impl Backend {
     pub(super) async fn offers(&mut self, offers: Vec<Offer>) {
         let now = self.now();
-        let mut unwanted: HashMap<u64, Vec<OfferId>> = HashMap::new();
+        let mut unwanted: HashMap<Duration, Vec<OfferId>> = HashMap::new();
         let mut usable: HashMap<ExecutorId, Stock> = HashMap::new();
         let (mut fresh, mut lent) = (vec![], vec![]);
         for (offer, stock) in Stock::by_agent(offers) {
@@ -45,10 +43,10 @@ impl Backend {
                 Some(TOO_SMALL)
             } else {
                 let away = agent.health.away_for(now);
-                (!away.is_zero()).then_some(away.as_secs_f64())
+                (!away.is_zero()).then_some(away)
             };
-            if let Some(seconds) = refusal {
-                unwanted.entry((seconds * 1000.0) as u64).or_default().extend(stock.offers);
+            if let Some(length) = refusal {
+                unwanted.entry(length).or_default().extend(stock.offers);
                 continue;
             }
             let id = match agent.executor {
@@ -70,7 +68,7 @@ impl Backend {
                     lent.push((id, Resources { cpus: room.cpus.min(most), ..room }));
                     usable.insert(id, stock);
                 }
-                _ => unwanted.entry((TOO_SMALL * 1000.0) as u64).or_default().extend(stock.offers),
+                _ => unwanted.entry(TOO_SMALL).or_default().extend(stock.offers),
             }
         }
         let (answer, launches) = oneshot::channel();
@@ -83,12 +81,12 @@ impl Backend {
         for (id, stock) in usable {
             let tasks: Vec<Launched> = launches.iter().filter(|launch| launch.executor == id).copied().collect();
             match tasks.is_empty() {
-                true => unwanted.entry((TOO_SMALL * 1000.0) as u64).or_default().extend(stock.offers),
+                true => unwanted.entry(TOO_SMALL).or_default().extend(stock.offers),
                 false => self.launch(id, stock, &tasks),
             }
         }
-        for (millis, offers) in unwanted {
-            self.decline(offers, millis as f64 / 1000.0);
+        for (length, offers) in unwanted {
+            self.decline(offers, length);
         }
     }
 
@@ -119,39 +117,34 @@ impl Backend {
     fn executor_info(&self, id: ExecutorId) -> ExecutorInfo {
         let config = WorkerConfig { executor: id, ..self.worker.clone() };
         let variable = Variable { name: WORKER_VARIABLE.into(), value: Some(ON_MESOS.into()), ..Variable::default() };
-        let command = CommandInfo {
-            environment: Some(Environment { variables: vec![variable] }),
-            shell: Some(false),
-            ..CommandInfo::default()
-        };
+        let environment = Some(Environment { variables: vec![variable] });
         let command = match (&self.settings.executor_path, &self.binary) {
             (Some(path), _) => {
                 let path = path.display().to_string();
-                CommandInfo { value: Some(path.clone()), arguments: vec![path], ..command }
+                CommandInfo { environment, ..CommandInfo::program(&path, &[&path]) }
             }
             (None, binary) => {
-                let name = "dpark-executor".to_owned();
+                let name = "dpark-executor";
                 let uri = Uri {
                     value: binary.as_ref().map(|binary| binary.url.clone()).unwrap_or_default(),
                     executable: Some(true),
                     extract: Some(false),
                     cache: Some(false),
-                    output_file: Some(name.clone()),
+                    output_file: Some(name.to_owned()),
                 };
-                let arguments = vec![name.clone()];
-                CommandInfo { uris: vec![uri], value: Some(format!("./{name}")), arguments, ..command }
+                let program = CommandInfo::program(&format!("./{name}"), &[name]);
+                CommandInfo { environment, uris: vec![uri], ..program }
             }
         };
         let name = format!("{}-{}", self.settings.config.framework.name, id.0);
+        let executor_id = name.clone().into();
         ExecutorInfo {
-            r#type: Some(ExecutorType::Custom.into()),
-            executor_id: name.clone().into(),
             framework_id: self.master.framework_id(),
-            command: Some(command),
             name: Some(name),
             source: Some("dpark".into()),
             data: postcard::to_stdvec(&config).ok().map(Into::into),
-            ..ExecutorInfo::default()
+            // Its resources are taken from the offer that it is started with.
+            ..ExecutorInfo::custom(executor_id, command, vec![])
         }
     }
 
@@ -167,12 +160,15 @@ impl Backend {
             }
         }
         let info = executor.info.clone();
-        let mut tasks: Vec<TaskInfo> = vec![];
+        let (mut tasks, mut names): (Vec<TaskInfo>, _) = (vec![], vec![]);
         if refused.is_empty() {
             for launch in launches {
                 let Some(name) = self.book.launched(id, launch.task) else { continue };
                 match stock.task(launch.task.to_string(), name, launch.needs, &info) {
-                    Ok(task) => tasks.push(task),
+                    Ok(task) => {
+                        tasks.push(task);
+                        names.push((id, launch.task));
+                    }
                     Err(why) => refused.push((launch.task, why)),
                 }
             }
@@ -180,10 +176,8 @@ impl Backend {
         for (task, why) in refused {
             self.lost(id, task, TaskError::NotStarted(format!("the offer did not suffice: {why}")));
         }
-        let names: Vec<_> =
-            tasks.iter().filter_map(|task| parse_task_id(&task.task_id.value)).map(|task| (id, task)).collect();
         let (master, notes) = (self.master.clone(), self.notes.clone());
-        let filters = Some(Filters { refuse_seconds: Some(TOO_SMALL) });
+        let filters = Some(Filters::refuse(TOO_SMALL));
         tokio::spawn(async move {
             if let Err(error) = master.launch(stock.offers.clone(), tasks, filters).await {
                 let _ = notes.send(Note::Refused { tasks: names, why: error.to_string() });
@@ -193,9 +187,9 @@ impl Backend {
         });
     }
 
-    fn decline(&self, offers: Vec<OfferId>, seconds: f64) {
+    fn decline(&self, offers: Vec<OfferId>, length: Duration) {
         let master = self.master.clone();
-        tokio::spawn(async move { give_back(&master, offers, seconds).await });
+        tokio::spawn(async move { give_back(&master, offers, length).await });
     }
 
     /// Maintenance is coming: what runs there may end, nothing new is started (`leaves_soon`).
@@ -211,9 +205,9 @@ impl Backend {
 }
 
 /// Declines, and does so again if the call got lost. Without a subscription there are no offers either.
-async fn give_back(master: &SchedulerHandle, offers: Vec<OfferId>, seconds: f64) {
+async fn give_back(master: &SchedulerHandle, offers: Vec<OfferId>, length: Duration) {
     for _ in 0..GIVE_BACK {
-        match master.decline(offers.clone(), Some(Filters { refuse_seconds: Some(seconds) })).await {
+        match master.decline(offers.clone(), Some(Filters::refuse(length))).await {
             Ok(()) | Err(CallError::Disconnected { .. }) => return,
             Err(error) => tracing::debug!(%error, "an offer was not declined; again"),
         }

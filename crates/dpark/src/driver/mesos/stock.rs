@@ -75,7 +75,7 @@ pub(super) fn leaves_soon(offer: &Offer, now: Duration) -> bool {
     const SOON: Duration = Duration::from_secs(120);
     let Some(unavailability) = &offer.unavailability else { return false };
     let start = Duration::from_nanos(u64::try_from(unavailability.start.nanoseconds).unwrap_or(0));
-    let length = unavailability.duration.as_ref().map(|length| u64::try_from(length.nanoseconds).unwrap_or(0));
-    let over = length.is_some_and(|length| start + Duration::from_nanos(length) < now);
+    let length = unavailability.duration.clone().map(Duration::from);
+    let over = length.is_some_and(|length| start + length < now);
     !over && start < now + SOON
 }

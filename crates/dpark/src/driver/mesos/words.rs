@@ -20,10 +20,9 @@ pub(super) fn clock() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// No more will be heard of the task, and its resources are free.
+/// No more will be heard of the task, and its resources are free. Of an unknown one the master knows nothing to wait for.
 pub(super) fn is_over(state: TaskState) -> bool {
-    use TaskState::*;
-    matches!(state, Finished | Failed | Killed | Error | Lost | Dropped | Gone | GoneByOperator | Unknown)
+    state.is_terminal() || state == TaskState::Unknown
 }
 
 pub(super) fn state_name(state: TaskState) -> String {
