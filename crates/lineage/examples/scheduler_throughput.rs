@@ -23,7 +23,13 @@ fn run(tasks: u32, kind: DependencyKind) {
     let mut scheduler = Scheduler::default();
     let mut events = VecDeque::new();
     for executor in (0..100).map(ExecutorId) {
-        events.push_back(Event::ExecutorAdded { executor, slots: 8, driver: false, anywhere: true });
+        events.push_back(Event::ExecutorAdded {
+            executor,
+            node: NodeId(executor.0),
+            slots: 8,
+            driver: false,
+            anywhere: true,
+        });
     }
     let (maps, readers) = (StageId(0), StageId(1));
     let stages =

@@ -4,7 +4,7 @@
 //! Behind a pinned stage the specs stay (a lost partition of it is recomputed from them), the outputs do not.
 
 use crate::event::Action;
-use crate::ids::{JobId, StageId};
+use crate::ids::{JobId, StageId, TaskId};
 use crate::job::EndedJob;
 use crate::job_error::JobError;
 use crate::scheduler::Scheduler;
@@ -46,17 +46,17 @@ impl Scheduler {
         let Some(stage) = self.stages.get(&id) else { return };
         self.work += stage.running.len() as u64;
         let unwanted = stage.running.iter().filter(|(partition, _)| !self.is_wanted(stage, **partition));
-        let unwanted: Vec<_> = unwanted.map(|(partition, executor)| (*partition, *executor)).collect();
-        let Some(stage) = self.stages.get_mut(&id) else { return };
-        for (partition, executor) in &unwanted {
-            stage.running.remove(partition);
-            if let Some(task) = stage.last_attempt(*partition) {
-                self.fleet.stop(*executor, task);
-                self.actions.push(Action::Kill { executor: *executor, task });
+        let unwanted: Vec<u32> = unwanted.map(|(partition, _)| *partition).collect();
+        for partition in unwanted.iter().copied() {
+            let Some(stage) = self.stages.get_mut(&id) else { return };
+            let Some(running) = stage.stop(partition) else { continue };
+            stage.wait(partition, None);
+            for attempt in running.iter() {
+                self.kill(attempt.executor, TaskId { stage: id, partition, attempt: attempt.number });
             }
-            stage.wait(*partition, None);
         }
         if !unwanted.is_empty() {
+            self.rearm(id);
             self.refresh(id);
         }
     }
@@ -104,7 +104,9 @@ impl Scheduler {
         }
         self.work += u64::from(stage.spec.partitions);
         for partition in 0..stage.spec.partitions {
-            stage.lose_output(partition, None);
+            if let Some(lost) = stage.lose_output(partition, None) {
+                self.fleet.drop_output(lost.executor);
+            }
         }
         stage.completed_once = stage.is_complete();
         self.actions.push(Action::DropOutput { stage: id });
@@ -123,6 +125,10 @@ impl Scheduler {
         let next_attempt = stage.tasks.iter().map(|t| t.next_attempt).max().unwrap_or(0);
         if next_attempt > 0 {
             self.retired.insert(id, next_attempt);
+        }
+        self.speculating.remove(&id);
+        if let Some(alarm) = stage.alarm {
+            self.alarms.remove(&(alarm, id));
         }
         self.actions.push(Action::ForgetStage { stage: id });
     }

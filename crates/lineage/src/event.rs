@@ -4,7 +4,7 @@
 //! session exactly.
 
 use crate::error::{FetchFailed, TaskError};
-use crate::ids::{ExecutorId, JobId, StageId, TaskId};
+use crate::ids::{ExecutorId, JobId, NodeId, StageId, TaskId};
 use crate::job_error::JobError;
 use crate::output::MapOutput;
 use crate::resources::Resources;
@@ -15,10 +15,14 @@ use serde::{Deserialize, Serialize};
 /// is gone, a job that is over) are harmless.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
-    /// An executor can run tasks. For one that is known, this changes its slots and roles and leaves its tasks alone.
+    /// An executor can run tasks. For one that is known, this changes its machine, slots and roles and
+    /// leaves its tasks alone.
     ExecutorAdded {
         /// Its name; a restarted process should get a new one.
         executor: ExecutorId,
+        /// The machine it lives on; a restarted process has the node of the one before. Where machines do not matter,
+        /// every executor has a node of its own.
+        node: NodeId,
         /// How many tasks it runs at a time. 0 for one that lives on offers.
         slots: u32,
         /// Whether it takes `Placement::Driver` tasks.
@@ -88,6 +92,8 @@ pub enum Event {
         /// Which.
         stage: StageId,
     },
+    /// Nothing happened, but time passed: what `Scheduler::next_tick` asks for.
+    Tick,
 }
 
 /// Something the driver must do, in this order.
@@ -100,7 +106,7 @@ pub enum Action {
         /// What.
         task: TaskId,
     },
-    /// Stop a task; nobody needs it any more. Its slot stays taken until its end is reported all the same, as
+    /// Stop a task; nobody needs it any more, or another attempt was quicker. Its slot stays taken until its end is reported all the same, as
     /// `TaskFailed` (with `Cancelled`, or whatever it died of) or as `TaskFinished` if it was quicker.
     Kill {
         /// Where.

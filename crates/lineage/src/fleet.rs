@@ -6,7 +6,7 @@
 //! Kept in the order of free room, so that finding a place for a task costs the same with ten executors as with ten
 //! thousand.
 
-use crate::ids::{ExecutorId, TaskId};
+use crate::ids::{ExecutorId, NodeId, TaskId};
 use crate::resources::Resources;
 use crate::spec::Placement;
 use std::cmp::Reverse;
@@ -24,6 +24,8 @@ pub(crate) enum Slot {
 /// One executor.
 #[derive(Debug)]
 pub(crate) struct Executor {
+    /// The machine it lives on.
+    pub(crate) node: NodeId,
     pub(crate) slots: u32,
     /// What a cluster lends at the moment. Only used where there are no slots.
     pub(crate) lent: Resources,
@@ -32,6 +34,8 @@ pub(crate) struct Executor {
     pub(crate) driver: bool,
     pub(crate) anywhere: bool,
     pub(crate) tasks: BTreeMap<TaskId, Slot>,
+    /// How many outputs on the books lie there.
+    pub(crate) outputs: usize,
 }
 
 impl Executor {
@@ -56,6 +60,9 @@ impl Executor {
             Placement::Driver => self.driver,
         }
     }
+    fn standing(&self) -> Standing {
+        Standing { free: self.free(), counts: self.counts() }
+    }
 }
 
 /// The executors that take tasks of one placement.
@@ -63,20 +70,40 @@ impl Executor {
 struct Rank {
     /// Those with room, the most of it last; among equals, the lowest id last.
     free: BTreeSet<(u32, Reverse<ExecutorId>)>,
-    /// How many there are that count, busy ones included.
-    members: usize,
+    /// How many there are that count on each node, busy ones included.
+    nodes: BTreeMap<NodeId, usize>,
+}
+
+/// What an executor's rank depends on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Standing {
+    free: u32,
+    counts: bool,
 }
 
 impl Rank {
-    fn insert(&mut self, id: ExecutorId, executor: &Executor) {
-        self.members += usize::from(executor.counts());
-        if executor.free() > 0 {
-            self.free.insert((executor.free(), Reverse(id)));
+    /// An executor's standing changed; one that is not there has none.
+    fn change(&mut self, id: ExecutorId, node: NodeId, before: Standing, after: Standing) {
+        if before.free != after.free {
+            if before.free > 0 {
+                self.free.remove(&(before.free, Reverse(id)));
+            }
+            if after.free > 0 {
+                self.free.insert((after.free, Reverse(id)));
+            }
         }
-    }
-    fn remove(&mut self, id: ExecutorId, executor: &Executor) {
-        self.members -= usize::from(executor.counts());
-        self.free.remove(&(executor.free(), Reverse(id)));
+        match (before.counts, after.counts) {
+            (false, true) => *self.nodes.entry(node).or_default() += 1,
+            (true, false) => {
+                if let Some(count) = self.nodes.get_mut(&node) {
+                    *count -= 1;
+                    if *count == 0 {
+                        self.nodes.remove(&node);
+                    }
+                }
+            }
+            _ => {}
+        }
     }
 }
 
@@ -100,39 +127,42 @@ impl Fleet {
         self.executors.iter().map(|(id, e)| (*id, e))
     }
 
-    /// Adds an executor, or changes the slots and roles of one that is there.
-    pub(crate) fn add(&mut self, id: ExecutorId, slots: u32, driver: bool, anywhere: bool) {
+    /// Adds an executor, or changes the machine, slots and roles of one that is there.
+    pub(crate) fn add(&mut self, id: ExecutorId, node: NodeId, slots: u32, driver: bool, anywhere: bool) {
+        let (lent, lends) = (Resources::NONE, false);
         let executor = match self.remove(id) {
-            Some(known) => Executor { slots, driver, anywhere, ..known },
-            None => Executor { slots, lent: Resources::NONE, lends: false, driver, anywhere, tasks: BTreeMap::new() },
+            Some(known) => Executor { node, slots, driver, anywhere, ..known },
+            None => Executor { node, slots, lent, lends, driver, anywhere, tasks: BTreeMap::new(), outputs: 0 },
         };
-        self.insert(id, executor);
+        self.rerank(id, &executor, Standing::default(), executor.standing());
+        self.executors.insert(id, executor);
     }
 
     pub(crate) fn remove(&mut self, id: ExecutorId) -> Option<Executor> {
         let executor = self.executors.remove(&id)?;
-        for (placement, rank) in [(Placement::Anywhere, &mut self.anywhere), (Placement::Driver, &mut self.driver)] {
-            if executor.takes(placement) {
-                rank.remove(id, &executor);
-            }
-        }
+        self.rerank(id, &executor, executor.standing(), Standing::default());
         Some(executor)
     }
 
-    fn insert(&mut self, id: ExecutorId, executor: Executor) {
+    fn rerank(&mut self, id: ExecutorId, executor: &Executor, before: Standing, after: Standing) {
         for (placement, rank) in [(Placement::Anywhere, &mut self.anywhere), (Placement::Driver, &mut self.driver)] {
             if executor.takes(placement) {
-                rank.insert(id, &executor);
+                rank.change(id, executor.node, before, after);
             }
         }
-        self.executors.insert(id, executor);
     }
 
-    /// Changes an executor and moves it to its new rank.
+    /// Changes an executor's tasks or what it is lent, and moves it to its new rank.
     fn change<T>(&mut self, id: ExecutorId, change: impl FnOnce(&mut Executor) -> T) -> Option<T> {
-        let mut executor = self.remove(id)?;
-        let result = change(&mut executor);
-        self.insert(id, executor);
+        let executor = self.executors.get_mut(&id)?;
+        let before = executor.standing();
+        let result = change(executor);
+        let after = executor.standing();
+        for (placement, rank) in [(Placement::Anywhere, &mut self.anywhere), (Placement::Driver, &mut self.driver)] {
+            if executor.takes(placement) {
+                rank.change(id, executor.node, before, after);
+            }
+        }
         Some(result)
     }
 
@@ -141,17 +171,28 @@ impl Fleet {
         self.change(id, |executor| (executor.lent, executor.lends) = (resources, true));
     }
 
-    /// Takes a slot, or `needs` of what is lent.
-    pub(crate) fn start(&mut self, id: ExecutorId, task: TaskId, needs: Resources) {
+    /// Takes a slot, or `needs` of what is lent, and says on which machine.
+    pub(crate) fn start(&mut self, id: ExecutorId, task: TaskId, needs: Resources) -> Option<NodeId> {
         self.change(id, |executor| {
             executor.lent = executor.lent.minus(needs);
             executor.tasks.insert(task, Slot::Running);
-        });
+            executor.node
+        })
     }
 
     /// Frees a task's slot and says what it was doing; `None` if no such task is there.
     pub(crate) fn end(&mut self, id: ExecutorId, task: TaskId) -> Option<Slot> {
         self.change(id, |executor| executor.tasks.remove(&task)).flatten()
+    }
+
+    /// Like `end`, for a task that left an output; if that is awaited, the executor has it from now on.
+    pub(crate) fn finish(&mut self, id: ExecutorId, task: TaskId) -> Option<Slot> {
+        self.change(id, |executor| {
+            let slot = executor.tasks.remove(&task);
+            executor.outputs += usize::from(slot == Some(Slot::Running));
+            slot
+        })
+        .flatten()
     }
 
     /// From now on only the end of the task is awaited.
@@ -166,9 +207,21 @@ impl Fleet {
         self.executors.get(&id).is_some_and(|executor| executor.tasks.get(&task) == Some(&Slot::Running))
     }
 
-    /// Whether the executor runs anything.
-    pub(crate) fn is_busy(&self, id: ExecutorId) -> bool {
-        self.executors.get(&id).is_some_and(|executor| !executor.tasks.is_empty())
+    /// Whether the executor runs anything or has outputs on the books.
+    pub(crate) fn is_in_use(&self, id: ExecutorId) -> bool {
+        self.executors.get(&id).is_some_and(|executor| !executor.tasks.is_empty() || executor.outputs > 0)
+    }
+
+    /// An output that lay there is no longer on the books.
+    pub(crate) fn drop_output(&mut self, id: ExecutorId) {
+        if let Some(executor) = self.executors.get_mut(&id) {
+            executor.outputs = executor.outputs.saturating_sub(1);
+        }
+    }
+
+    /// The machine that an executor lives on.
+    pub(crate) fn node(&self, id: ExecutorId) -> Option<NodeId> {
+        self.executors.get(&id).map(|executor| executor.node)
     }
 
     /// Whether any executor has room.
@@ -181,32 +234,36 @@ impl Fleet {
         self.executors.get(&id).is_some_and(|e| e.takes(placement) && e.fits(needs))
     }
 
-    /// The executor with the most room for such tasks, other than `except`.
+    /// The executor with the most room for such tasks, on another node than `except`.
     pub(crate) fn roomiest(
         &self,
         placement: Placement,
         needs: Resources,
-        except: Option<ExecutorId>,
+        except: Option<NodeId>,
     ) -> Option<ExecutorId> {
-        let roomy = self.rank(placement).free.iter().rev().map(|(_, Reverse(id))| *id);
+        let mut roomy = self.rank(placement).free.iter().rev().map(|(_, Reverse(id))| *id);
         // Those that follow have fewer cores; one with more memory may be among them.
-        roomy.filter(|id| Some(*id) != except).find(|id| self.executors.get(id).is_some_and(|e| e.fits(needs)))
+        roomy.find(|id| {
+            self.executors.get(id).is_some_and(|executor| Some(executor.node) != except && executor.fits(needs))
+        })
     }
 
-    /// Whether some other executor can be counted on for such tasks, be it busy or not.
-    pub(crate) fn has_other(&self, placement: Placement, than: ExecutorId) -> bool {
-        let itself = self.executors.get(&than).is_some_and(|e| e.counts() && e.takes(placement));
-        self.rank(placement).members > usize::from(itself)
+    /// Whether an executor on some other node can be counted on for such tasks, be it busy or not.
+    pub(crate) fn has_other(&self, placement: Placement, than: NodeId) -> bool {
+        let nodes = &self.rank(placement).nodes;
+        nodes.len() > usize::from(nodes.contains_key(&than))
     }
 
     /// What `check_invariants` asks of this file: the ranks tell the truth.
     pub(crate) fn check(&self) -> Result<(), String> {
         for placement in [Placement::Anywhere, Placement::Driver] {
             let rank = self.rank(placement);
-            let members = || self.executors.iter().filter(|(_, e)| e.counts() && e.takes(placement));
+            let members = || self.executors.iter().filter(|(_, e)| e.takes(placement));
             let free: BTreeSet<_> =
                 members().filter(|(_, e)| e.free() > 0).map(|(id, e)| (e.free(), Reverse(*id))).collect();
-            if members().count() != rank.members || free != rank.free {
+            let mut nodes = BTreeMap::<NodeId, usize>::new();
+            members().filter(|(_, e)| e.counts()).for_each(|(_, e)| *nodes.entry(e.node).or_default() += 1);
+            if nodes != rank.nodes || free != rank.free {
                 return Err(format!("the rank of executors for {placement:?} is wrong: {rank:?}"));
             }
         }

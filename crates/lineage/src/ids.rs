@@ -28,6 +28,11 @@ id!(
     /// A process (or, in `local[N]`, the driver itself) that runs tasks and serves their outputs.
     ExecutorId, "executor "
 );
+id!(
+    /// A machine on which executors live, one after the other or side by side. A task that failed, and a second attempt
+    /// at one that is slow, go to another machine and not only to another process.
+    NodeId, "node "
+);
 
 /// One attempt at one partition of one stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

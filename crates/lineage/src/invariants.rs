@@ -1,6 +1,7 @@
 //! What must hold between any two events, worked out anew from first principles. For tests: it looks at everything.
 
 use crate::fleet::Slot;
+use crate::ids::TaskId;
 use crate::scheduler::Scheduler;
 use crate::stage::Stage;
 use std::collections::BTreeSet;
@@ -21,11 +22,15 @@ impl Scheduler {
             self.check_stage(stage).map_err(|e| format!("{}: {e}", stage.spec.id))?;
         }
         self.check_jobs()?;
+        let alarms = self.stages.values().filter_map(|stage| Some((stage.alarm?, stage.spec.id)));
+        ensure!(alarms.collect::<BTreeSet<_>>() == self.alarms, "the alarms are not those of the stages");
         for (executor, state) in self.fleet.iter() {
+            let outputs = self.stages.values().flat_map(|stage| stage.outputs.iter().flatten());
+            let outputs = outputs.filter(|output| output.executor == executor).count();
+            ensure!(outputs == state.outputs, "{executor} has {outputs} outputs, not {}", state.outputs);
             for (task, slot) in &state.tasks {
-                let running = self.stages.get(&task.stage).is_some_and(|s| {
-                    s.running.get(&task.partition) == Some(&executor) && s.last_attempt(task.partition) == Some(*task)
-                });
+                let running = self.stages.get(&task.stage).and_then(|s| s.running.get(&task.partition));
+                let running = running.and_then(|r| r.get(task.attempt)).is_some_and(|a| a.executor == executor);
                 ensure!(running == (*slot == Slot::Running), "{executor} has {task} as {slot:?}, the stage disagrees");
             }
         }
@@ -56,11 +61,17 @@ impl Scheduler {
         for output in outputs() {
             ensure!(self.fleet.iter().any(|(e, _)| e == output.executor), "an output on {}, gone", output.executor);
         }
-        for (partition, executor) in &stage.running {
-            let task = stage.last_attempt(*partition).ok_or("running without an attempt")?;
-            let slot = self.fleet.iter().find(|(e, _)| e == executor).and_then(|(_, e)| e.tasks.get(&task).copied());
-            ensure!(slot == Some(Slot::Running), "{task} runs, but {executor} has {slot:?}");
+        for (partition, running) in &stage.running {
+            for attempt in running.iter() {
+                let task = TaskId { stage: id, partition: *partition, attempt: attempt.number };
+                let executor = self.fleet.iter().find(|(e, _)| *e == attempt.executor).map(|(_, e)| e);
+                let slot = executor.and_then(|e| e.tasks.get(&task).copied());
+                ensure!(slot == Some(Slot::Running), "{task} runs, but {} has {slot:?}", attempt.executor);
+            }
+            let nodes: BTreeSet<_> = running.iter().map(|attempt| attempt.node).collect();
+            ensure!(nodes.len() == running.iter().count(), "partition {partition} runs twice on one node");
         }
+        self.check_clock(stage)?;
         for parent in stage.spec.parents() {
             let parent = self.stages.get(&parent).ok_or(format!("{parent} is forgotten, but referred to"))?;
             ensure!(parent.readers.contains(&id), "{} does not know it as a reader", parent.spec.id);
@@ -76,6 +87,16 @@ impl Scheduler {
         ensure!(!stage.jobs.is_empty() || stage.running.is_empty(), "runs for nobody");
         let kept = |s: &Stage| !s.jobs.is_empty() || self.pinned.contains(&s.spec.id);
         ensure!(kept(stage) || outputs().count() == 0, "keeps outputs for nobody");
+        Ok(())
+    }
+
+    fn check_clock(&self, stage: &Stage) -> Result<(), String> {
+        let id = stage.spec.id;
+        stage.pace.check(&stage.running)?;
+        ensure!(stage.pace.late() == 0 || self.speculating.contains(&id), "its late tasks are forgotten");
+        let due = stage.deadline();
+        ensure!(due.is_none_or(|due| stage.alarm.is_some_and(|at| at <= due)), "it has no alarm for {due:?}");
+        ensure!(stage.alarm.is_none_or(|at| at > self.now), "its alarm has not rung");
         Ok(())
     }
 

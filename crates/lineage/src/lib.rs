@@ -1,8 +1,8 @@
 //! Lineage, stages and scheduling as a pure state machine.
 //!
 //! A driver owns a [`Scheduler`] and tells it what happened; the scheduler answers what to do. It has no thread, no
-//! clock, no I/O and no randomness: equal events give equal actions, so whole clusters, with their crashes, are tested
-//! in memory (`tests/simulation.rs`), and a recorded session replays exactly.
+//! clock of its own, no I/O and no randomness: equal events at equal times give equal actions, so whole clusters, with
+//! their crashes, are tested in memory (`tests/simulation`), and a recorded session replays exactly.
 //!
 //! ```text
 //!  ExecutorAdded/Removed ─┐                                        ┌─► StageStarting, Launch, Kill
@@ -11,7 +11,8 @@
 //!  TaskFinished/Failed ───┼─►        `scheduler`           ────────┼─► JobFinished, JobFailed
 //!  ResultTaken ───────────┤  1 the event changes the books         └─► DropOutput, ForgetStage
 //!  OutputLost ────────────┤  2 demand: what is wanted, what ready
-//!  StagePinned/Unpinned ──┘  3 placement: waiting task → free slot
+//!  StagePinned/Unpinned ──┤  3 the clock: what is due
+//!  Tick ───────────────────┘  4 placement: waiting task → free slot
 //! ```
 //!
 //! # Rooms, in the order of a job's life
@@ -21,11 +22,13 @@
 //! | `ids`, `error`, `output` | what travels between driver and executors |
 //! | `spec`, `resources` | what a driver asks for: stages, dependencies, jobs, and what a task takes |
 //! | `event`, `job_error` | the protocol: events in, actions out, why jobs fail |
-//! | `scheduler` | the face: [`Scheduler::handle`] and the driver's questions |
+//! | `scheduler`, `config` | the face: [`Scheduler::handle`] and the driver's questions, and how patient it is |
 //! | `graph`, `submission` | a spec is checked, put in order and registered |
 //! | `stage`, `job`, `queue`, `fleet` | the books: partitions and outputs, jobs, waiting partitions, slots |
+//! | `attempts`, `pace`, `durations` | smaller books: what runs, and how fast |
 //! | `demand` | which stages are wanted, and which of them can start |
 //! | `placement`, `locality` | which waiting task goes to which free slot |
+//! | `clock`, `speculation` | what happens because time passes: slow tasks get a second attempt |
 //! | `reports` | a task finished or failed, a result was taken |
 //! | `recovery` | an executor or an output is lost |
 //! | `cleanup` | a job ends: kill, drop, forget |
@@ -42,6 +45,12 @@
 //!
 //! *Every input is a barrier.* A task starts when all outputs of all inputs are there, whatever the kind of
 //! dependency. The kind only decides where the task likes to run.
+//!
+//! *Time is an event.* A driver that keeps [`Scheduler::next_tick`] in view and sends [`Event::Tick`] then gets slow
+//! tasks tried a second time elsewhere ([`Speculation`]). One that never does, and does not ask for that, loses nothing.
+//!
+//! *A broken thing is a machine, not a process.* A retry keeps away from the [`NodeId`] on which its task failed, and a
+//! second attempt from the one on which the first is slow.
 //!
 //! *Everything is bounded.* A partition may fail `max_failures` times, and fail to fetch `max_fetch_failures` times;
 //! then its jobs fail with the last error.
@@ -67,7 +76,7 @@
 //! let task = |stage, partition| TaskId { stage, partition, attempt: 0 };
 //! let finished = |task| Event::TaskFinished { executor, task, output: MapOutput::default() };
 //!
-//! handle(Event::ExecutorAdded { executor, slots: 2, driver: true, anywhere: true });
+//! handle(Event::ExecutorAdded { executor, node: NodeId(0), slots: 2, driver: true, anywhere: true });
 //! let stages = vec![
 //!     StageSpec::new(scan, "scan", 2),
 //!     StageSpec::new(total, "total", 1).reads(scan, DependencyKind::Shuffle),
@@ -101,8 +110,12 @@
 //! );
 //! ```
 
+mod attempts;
 mod cleanup;
+mod clock;
+mod config;
 mod demand;
+mod durations;
 mod error;
 mod event;
 mod fleet;
@@ -113,6 +126,7 @@ mod job;
 mod job_error;
 mod locality;
 mod output;
+mod pace;
 mod placement;
 mod progress;
 mod queue;
@@ -121,16 +135,18 @@ mod reports;
 mod resources;
 mod scheduler;
 mod spec;
+mod speculation;
 mod stage;
 mod submission;
 
+pub use config::{SchedulerConfig, Speculation};
 pub use error::{FetchCause, FetchFailed, TaskError, UserErrorKind};
 pub use event::{Action, Event};
-pub use ids::{ExecutorId, JobId, StageId, TaskId};
+pub use ids::{ExecutorId, JobId, NodeId, StageId, TaskId};
 pub use job_error::JobError;
 pub use output::{BucketSize, MapOutput};
 pub use progress::{Progress, StageProgress};
 pub use resources::Resources;
-pub use scheduler::{Scheduler, SchedulerConfig};
+pub use scheduler::Scheduler;
 pub use spec::{Dependency, DependencyKind, JobSpec, Placement, StageSpec};
 pub use stage::Located;

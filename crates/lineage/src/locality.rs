@@ -1,11 +1,12 @@
-//! Where the narrow inputs of waiting partitions lie.
+//! Where waiting partitions like to run: where their narrow input lies.
 //!
-//! Two questions are asked when a slot is to be filled: "where would this partition like to run?", which the input's
-//! own books answer, and "who would like to run on this executor?", for which every queue keeps hints.
+//! Two questions are asked when a slot is to be filled: "where would this partition like to run?", and "who would like
+//! to run on this executor?", for which every queue keeps hints.
 
 use crate::ids::{ExecutorId, StageId};
 use crate::scheduler::Scheduler;
 use crate::spec::{DependencyKind, StageSpec};
+use crate::stage::Stage;
 
 /// The input whose place counts; the first narrow one, if there are several.
 fn narrow_input(spec: &StageSpec) -> Option<StageId> {
@@ -13,18 +14,18 @@ fn narrow_input(spec: &StageSpec) -> Option<StageId> {
 }
 
 impl Scheduler {
-    /// Where the narrow input of a partition lies.
-    pub(crate) fn input_place(&self, spec: &StageSpec, partition: u32) -> Option<ExecutorId> {
-        Some(self.stages.get(&narrow_input(spec)?)?.output(partition)?.executor)
+    /// Where a partition likes to run.
+    pub(crate) fn home(&self, stage: &Stage, partition: u32) -> Option<ExecutorId> {
+        Some(self.stages.get(&narrow_input(&stage.spec)?)?.output(partition)?.executor)
     }
 
-    /// A waiting partition of the stage whose narrow input lies on the executor.
+    /// A waiting partition of the stage that likes to run on the executor.
     pub(crate) fn local_partition(&mut self, id: StageId, executor: ExecutorId) -> Option<u32> {
         loop {
             self.work += 1;
             let partition = self.stages.get_mut(&id)?.queue.first_local(executor)?;
             let stage = self.stages.get(&id)?;
-            if self.input_place(&stage.spec, partition) == Some(executor) && self.is_wanted(stage, partition) {
+            if self.home(stage, partition) == Some(executor) && self.is_wanted(stage, partition) {
                 return Some(partition);
             }
             self.stages.get_mut(&id)?.queue.drop_local(executor);
@@ -54,7 +55,7 @@ impl Scheduler {
         if narrow_input(&stage.spec).is_some() {
             self.work += u64::from(stage.spec.partitions);
             for partition in 0..stage.spec.partitions {
-                if let Some(executor) = self.input_place(&stage.spec, partition) {
+                if let Some(executor) = self.home(&stage, partition) {
                     stage.queue.add_local(executor, partition);
                 }
             }

@@ -2,16 +2,21 @@
 //!
 //! Jobs take turns, one launch each. Within a job, stages go in lineage order; within a stage, partitions that failed
 //! before go first (a job that must fail should fail early), then the others in order. A task prefers the executor
-//! that has its narrow input, else the one with the most room.
+//! where it is at home (`locality.rs`), else it takes the one with the most room. What is left then is for second
+//! attempts (`speculation.rs`).
 //!
-//! A partition that failed keeps away from that executor as long as another one exists, *even if the others are busy*:
-//! an executor with a broken disk fails its tasks fast, so it is the one that always has free slots, and would get the
-//! same partition until the job fails.
+//! A partition that failed keeps away from that executor's node as long as another one exists, *even if the others are
+//! busy*: a machine with a broken disk fails its tasks fast, so it is the one that always has free slots, and would get
+//! the same partition until the job fails. The next process on the same machine would be no better than the last.
 
+use crate::attempts::Attempt;
 use crate::event::Action;
+use crate::fleet::Fleet;
 use crate::ids::{ExecutorId, JobId, StageId, TaskId};
 use crate::scheduler::Scheduler;
+use crate::stage::Stage;
 use std::ops::Bound::{self, Excluded, Included, Unbounded};
+use std::time::Duration;
 
 impl Scheduler {
     /// Launches tasks until nothing fits any more.
@@ -20,6 +25,10 @@ impl Scheduler {
             let Some((job, stage, partition, executor)) = self.next_launch() else { break };
             self.turn = Some(job);
             self.launch(stage, partition, executor);
+        }
+        while self.fleet.has_room() {
+            let Some((stage, partition, executor)) = self.next_second() else { break };
+            self.launch_second(stage, partition, executor);
         }
     }
 
@@ -67,10 +76,10 @@ impl Scheduler {
                 continue;
             }
             let placement = stage.spec.placement;
-            let near = self.input_place(&stage.spec, partition);
             let needs = stage.needs(partition);
-            let near = near.filter(|e| *e != avoid && self.fleet.has_room_on(*e, placement, needs));
-            let mut executor = near.or_else(|| self.fleet.roomiest(placement, needs, Some(avoid)));
+            let home = self.home(stage, partition).filter(|home| self.fleet.node(*home) != Some(avoid));
+            let home = home.filter(|home| self.fleet.has_room_on(*home, placement, needs));
+            let mut executor = home.or_else(|| self.fleet.roomiest(placement, needs, Some(avoid)));
             if executor.is_none() && !self.fleet.has_other(placement, avoid) {
                 executor = self.fleet.roomiest(placement, needs, None);
             }
@@ -91,9 +100,9 @@ impl Scheduler {
                 continue;
             }
             let placement = stage.spec.placement;
-            let near = self.input_place(&stage.spec, partition);
+            let home = self.home(stage, partition);
             let needs = stage.needs(partition);
-            if let Some(executor) = near.filter(|e| self.fleet.has_room_on(*e, placement, needs)) {
+            if let Some(executor) = home.filter(|home| self.fleet.has_room_on(*home, placement, needs)) {
                 return Some((partition, executor));
             }
             // Its place is busy. Before it goes elsewhere, see whether another partition belongs there.
@@ -121,10 +130,6 @@ impl Scheduler {
             self.actions.push(Action::StageStarting { stage: id });
         }
         stage.queue.remove(partition, task.avoid.take());
-        let attempt = task.next_attempt;
-        task.next_attempt += 1;
-        stage.running.insert(partition, executor);
-        stage.holds_data = true;
         if std::mem::take(&mut task.computed_before) {
             for job in &stage.wanted_by {
                 if let Some(job) = self.jobs.get_mut(job) {
@@ -132,12 +137,39 @@ impl Scheduler {
                 }
             }
         }
-        let needs = stage.needs(partition);
-        let task = TaskId { stage: id, partition, attempt };
-        self.fleet.start(executor, task, needs);
-        self.actions.push(Action::Launch { executor, task });
-        if stage.queue.is_empty() {
+        let (empty, launch) = (stage.queue.is_empty(), Launch { partition, executor, speculative: false });
+        self.actions.extend(start(stage, &mut self.fleet, self.now, launch));
+        self.rearm(id);
+        if empty {
             self.refresh(id);
         }
     }
+
+    fn launch_second(&mut self, id: StageId, partition: u32, executor: ExecutorId) {
+        let Some(stage) = self.stages.get_mut(&id) else { return };
+        stage.pace.launches += 1;
+        let launch = Launch { partition, executor, speculative: true };
+        self.actions.extend(start(stage, &mut self.fleet, self.now, launch));
+        self.rearm(id);
+    }
+}
+
+struct Launch {
+    partition: u32,
+    executor: ExecutorId,
+    speculative: bool,
+}
+
+/// Starts an attempt: the only one at its partition, or one beside another.
+fn start(stage: &mut Stage, fleet: &mut Fleet, now: Duration, launch: Launch) -> Option<Action> {
+    let Launch { partition, executor, speculative } = launch;
+    let needs = stage.needs(partition);
+    let task = stage.tasks.get_mut(partition as usize)?;
+    let id = TaskId { stage: stage.spec.id, partition, attempt: task.next_attempt };
+    let node = fleet.start(executor, id, needs)?;
+    task.next_attempt += 1;
+    stage.holds_data = true;
+    let (number, memory) = (id.attempt, needs.memory);
+    stage.start(partition, Attempt { number, executor, node, started: now, memory, speculative });
+    Some(Action::Launch { executor, task: id })
 }

@@ -50,6 +50,10 @@ pub struct StageProgress {
     pub started: Option<Duration>,
     /// When it was last made complete.
     pub completed: Option<Duration>,
+    /// Second attempts launched beside slow ones.
+    pub speculative_launches: u64,
+    /// Those of them that were quicker than the first.
+    pub speculative_wins: u64,
 }
 
 impl Progress {
@@ -104,6 +108,8 @@ impl Scheduler {
             bytes: stage.bytes,
             started: stage.started,
             completed: stage.completed,
+            speculative_launches: stage.pace.launches,
+            speculative_wins: stage.pace.wins,
         })
     }
 

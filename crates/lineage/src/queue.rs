@@ -2,14 +2,14 @@
 //!
 //! ```text
 //!   fresh    never failed: in the order of partitions, or where their input lies
-//!   retry    failed before, grouped by the executor to keep away from
+//!   retry    failed before, grouped by the node to keep away from
 //!   parked   without output, but nobody wants them (the driver took them before their output was lost)
 //! ```
 //!
-//! The groups exist so that a slot on a broken executor finds a task without looking through everything that has
-//! already failed there.
+//! The groups exist so that a slot on a broken node finds a task without looking through everything that has already
+//! failed there.
 
-use crate::ids::ExecutorId;
+use crate::ids::{ExecutorId, NodeId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound::{Excluded, Unbounded};
 
@@ -17,11 +17,21 @@ use std::ops::Bound::{Excluded, Unbounded};
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     fresh: BTreeSet<u32>,
-    retry: BTreeMap<ExecutorId, BTreeSet<u32>>,
+    retry: BTreeMap<NodeId, BTreeSet<u32>>,
     parked: BTreeSet<u32>,
-    /// Hints: partitions by where their narrow input was written. A hint is not removed when the partition is launched
-    /// elsewhere or the input moves, but skipped when it comes up, so that keeping them costs one step per output.
+    /// Hints: partitions by where they like to run. A hint is not removed when the partition is launched elsewhere or
+    /// the input moves, but skipped when it comes up, so that keeping them costs one step per output.
     local: BTreeMap<ExecutorId, VecDeque<u32>>,
+}
+
+/// Takes a value out of its group, and the group away if it was the last.
+fn remove_from<K: Ord>(groups: &mut BTreeMap<K, BTreeSet<u32>>, key: K, partition: u32) {
+    if let Some(group) = groups.get_mut(&key) {
+        group.remove(&partition);
+        if group.is_empty() {
+            groups.remove(&key);
+        }
+    }
 }
 
 impl Queue {
@@ -40,33 +50,24 @@ impl Queue {
         self.fresh.len() + self.retry.values().map(BTreeSet::len).sum::<usize>()
     }
 
-    /// Puts a partition back, to be kept away from an executor if there is another.
-    pub(crate) fn push(&mut self, partition: u32, avoid: Option<ExecutorId>) {
+    /// Puts a partition back, to be kept away from a node if there is another.
+    pub(crate) fn push(&mut self, partition: u32, avoid: Option<NodeId>) {
         match avoid {
-            Some(executor) => self.retry.entry(executor).or_default().insert(partition),
+            Some(node) => self.retry.entry(node).or_default().insert(partition),
             None => self.fresh.insert(partition),
         };
     }
 
     /// Takes a partition out; `avoid` as it was pushed.
-    pub(crate) fn remove(&mut self, partition: u32, avoid: Option<ExecutorId>) {
+    pub(crate) fn remove(&mut self, partition: u32, avoid: Option<NodeId>) {
         match avoid {
-            Some(executor) => {
-                if let Some(group) = self.retry.get_mut(&executor) {
-                    group.remove(&partition);
-                    if group.is_empty() {
-                        self.retry.remove(&executor);
-                    }
-                }
-            }
-            None => {
-                self.fresh.remove(&partition);
-            }
+            Some(node) => remove_from(&mut self.retry, node, partition),
+            None => drop(self.fresh.remove(&partition)),
         }
     }
 
     /// Sets a waiting partition aside until somebody wants it.
-    pub(crate) fn park(&mut self, partition: u32, avoid: Option<ExecutorId>) {
+    pub(crate) fn park(&mut self, partition: u32, avoid: Option<NodeId>) {
         self.remove(partition, avoid);
         self.parked.insert(partition);
     }
@@ -86,13 +87,13 @@ impl Queue {
         self.fresh.first().copied()
     }
 
-    /// The first partition of the first group of failed ones behind `after`, and whom it avoids.
-    pub(crate) fn first_retry(&self, after: Option<ExecutorId>) -> Option<(u32, ExecutorId)> {
+    /// The first partition of the first group of failed ones behind `after`, and which node it avoids.
+    pub(crate) fn first_retry(&self, after: Option<NodeId>) -> Option<(u32, NodeId)> {
         let from = after.map_or(Unbounded, Excluded);
         self.retry.range((from, Unbounded)).find_map(|(avoid, group)| Some((*group.first()?, *avoid)))
     }
 
-    /// A fresh partition whose input was once seen on `executor`.
+    /// A fresh partition that was once seen to belong on `executor`.
     pub(crate) fn first_local(&mut self, executor: ExecutorId) -> Option<u32> {
         let line = self.local.get_mut(&executor)?;
         while let Some(partition) = line.front() {
@@ -112,19 +113,19 @@ impl Queue {
         }
     }
 
-    /// The input of a partition lies on `executor`.
+    /// A partition likes to run on `executor`.
     pub(crate) fn add_local(&mut self, executor: ExecutorId, partition: u32) {
         self.local.entry(executor).or_default().push_back(partition);
     }
 
-    /// Forgets where inputs lie.
+    /// Forgets where partitions like to run.
     pub(crate) fn clear_local(&mut self) {
         self.local.clear();
     }
 
     /// Every partition in the queue, parked ones too, for `check_invariants`.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, Option<ExecutorId>)> {
-        let retry = self.retry.iter().flat_map(|(e, group)| group.iter().map(|p| (*p, Some(*e))));
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, Option<NodeId>)> {
+        let retry = self.retry.iter().flat_map(|(node, group)| group.iter().map(|p| (*p, Some(*node))));
         self.fresh.iter().chain(&self.parked).map(|p| (*p, None)).chain(retry)
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::error::{FetchFailed, TaskError};
 use crate::fleet::Slot;
-use crate::ids::{ExecutorId, JobId, StageId, TaskId};
+use crate::ids::{ExecutorId, JobId, NodeId, StageId, TaskId};
 use crate::job_error::JobError;
 use crate::scheduler::Scheduler;
 
@@ -14,10 +14,15 @@ impl Scheduler {
         let Some(gone) = self.fleet.remove(executor) else { return };
         // Outputs first: where its tasks run next depends on what is still there.
         let mut replan = false;
+        let mut left = gone.outputs;
         let stages: Vec<StageId> = self.stages.keys().copied().collect();
         for id in stages {
+            if left == 0 {
+                break;
+            }
             for partition in self.outputs_on(id, executor) {
                 replan |= self.lose(id, partition, None);
+                left = left.saturating_sub(1);
             }
         }
         if replan {
@@ -25,7 +30,7 @@ impl Scheduler {
         }
         let running = gone.tasks.into_iter().filter(|(_, slot)| *slot == Slot::Running);
         let verdicts: Vec<_> = running
-            .map(|(task, _)| (task, self.put_back(executor, task, TaskError::Lost(reason.to_owned()))))
+            .map(|(task, _)| (task, self.put_back((executor, gone.node), task, TaskError::Lost(reason.to_owned()))))
             .collect();
         for (task, verdict) in verdicts {
             if let Some(verdict) = verdict {
@@ -55,19 +60,18 @@ impl Scheduler {
             return false;
         }
         // Whatever is wrong with it there, a second one might go the same way.
-        if self.lose(fetch.stage, fetch.map, Some(fetch.executor)) {
+        if self.lose(fetch.stage, fetch.map, self.fleet.node(fetch.executor)) {
             self.replan_all();
         }
         true
     }
 
     /// Takes an output off the books and says whether the jobs' wants must be walked again.
-    fn lose(&mut self, id: StageId, partition: u32, avoid: Option<ExecutorId>) -> bool {
+    fn lose(&mut self, id: StageId, partition: u32, avoid: Option<NodeId>) -> bool {
         let Some(stage) = self.stages.get_mut(&id) else { return false };
         let was_complete = stage.is_complete();
-        if stage.lose_output(partition, avoid).is_none() {
-            return false;
-        }
+        let Some(lost) = stage.lose_output(partition, avoid) else { return false };
+        self.fleet.drop_output(lost.executor);
         let mut newly_missing = false;
         for job in &stage.target_of {
             if let Some(job) = self.jobs.get_mut(job)

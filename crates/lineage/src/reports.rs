@@ -6,7 +6,7 @@
 use crate::error::{FetchCause, TaskError};
 use crate::event::Action;
 use crate::fleet::Slot;
-use crate::ids::{ExecutorId, JobId, StageId, TaskId};
+use crate::ids::{ExecutorId, JobId, NodeId, StageId, TaskId};
 use crate::job_error::JobError;
 use crate::output::MapOutput;
 use crate::scheduler::Scheduler;
@@ -14,18 +14,25 @@ use crate::stage::{Located, Stage};
 
 impl Scheduler {
     pub(crate) fn task_finished(&mut self, executor: ExecutorId, task: TaskId, output: MapOutput) {
-        match self.fleet.end(executor, task) {
+        match self.fleet.finish(executor, task) {
             None => return,
             Some(Slot::Stopping) => return self.drop_late_output(task.stage),
             Some(Slot::Running) => {}
         }
         let TaskId { stage: id, partition, attempt } = task;
         let Some(stage) = self.stages.get_mut(&id) else { return };
-        if !stage.put_output(partition, Located { executor, attempt, output }) {
-            return;
+        let located = Located { executor, attempt, output };
+        let Some(running) = stage.put_output(partition, located) else { return self.fleet.drop_output(executor) };
+        if let Some(winner) = running.get(attempt) {
+            stage.pace.finished(self.now.saturating_sub(winner.started));
+            stage.pace.wins += u64::from(winner.speculative);
         }
         let complete = stage.is_complete();
         let targets: Vec<JobId> = stage.target_of.iter().copied().collect();
+        for loser in running.iter().filter(|other| other.number != attempt) {
+            self.kill(loser.executor, TaskId { stage: id, partition, attempt: loser.number });
+        }
+        self.rearm(id);
         self.hint_readers(id, partition, executor);
         for job in targets {
             let Some(state) = self.jobs.get_mut(&job) else { continue };
@@ -66,51 +73,62 @@ impl Scheduler {
     }
 
     pub(crate) fn task_failed(&mut self, executor: ExecutorId, task: TaskId, error: TaskError) {
+        let Some(node) = self.fleet.node(executor) else { return };
         if self.fleet.end(executor, task) != Some(Slot::Running) {
             return;
         }
-        let verdict = self.put_back(executor, task, error);
+        let verdict = self.put_back((executor, node), task, error);
         if let Some(verdict) = verdict {
             self.fail_jobs_that_want(task, verdict);
         }
     }
 
-    /// An attempt that was running is over without output; its slot is free already. Its partition waits again, and
-    /// the answer is what its jobs must fail with, if it must not be tried any more.
+    /// An attempt that was running is over without output; its slot is free already. Its partition waits again, unless
+    /// another attempt at it runs. The answer is what its jobs must fail with, if it must not be tried any more.
     ///
     /// Ending jobs is left to the caller: that kills tasks and forgets stages, so the books must be right before.
-    pub(crate) fn put_back(&mut self, executor: ExecutorId, task: TaskId, error: TaskError) -> Option<JobError> {
-        let TaskId { stage: id, partition, .. } = task;
+    pub(crate) fn put_back(
+        &mut self,
+        (executor, node): (ExecutorId, NodeId),
+        task: TaskId,
+        error: TaskError,
+    ) -> Option<JobError> {
+        let TaskId { stage: id, partition, attempt } = task;
         let stage = self.stages.get_mut(&id)?;
+        let granted = stage.running.get(&partition)?.get(attempt)?.memory;
+        let never_ran = matches!(error, TaskError::NotStarted(_));
+        let still_runs = stage.end(partition, attempt, never_ran);
         let state = stage.tasks.get_mut(partition as usize)?;
-        stage.running.remove(&partition);
         if matches!(error, TaskError::Oom(_)) {
-            state.memory = stage.spec.needs.memory.max(state.memory).saturating_mul(2);
+            state.memory = state.memory.max(granted.saturating_mul(2));
         }
         let (failures, limit) = match &error {
             TaskError::FetchFailed(_) | TaskError::NotStarted(_) => {
                 state.fetch_failures += 1;
                 (state.fetch_failures, self.config.max_fetch_failures)
             }
-            error => {
+            _ => {
                 state.failures += 1;
                 (state.failures, if error.is_retryable() { self.config.max_failures } else { 1 })
             }
         };
-        match &error {
-            TaskError::FetchFailed(fetch) => {
-                // The reader's executor is only to blame if it may be the one that is cut off.
-                let cut_off = fetch.cause == FetchCause::Unreachable;
-                self.wait_again(id, partition, cut_off.then_some(executor));
-                self.lose_recorded(fetch);
-            }
-            TaskError::NotStarted(_) => self.wait_again(id, partition, None),
-            _ => self.wait_again(id, partition, Some(executor)),
+        let avoid = match &error {
+            // The reader's machine is only to blame if it may be the one that is cut off.
+            TaskError::FetchFailed(fetch) => (fetch.cause == FetchCause::Unreachable).then_some(node),
+            TaskError::NotStarted(_) => None,
+            _ => Some(node),
+        };
+        if !still_runs {
+            self.wait_again(id, partition, avoid);
+        }
+        self.rearm(id);
+        if let TaskError::FetchFailed(fetch) = &error {
+            self.lose_recorded(fetch);
         }
         (failures >= limit).then_some(JobError::TaskFailed { task, executor, failures, error })
     }
 
-    fn wait_again(&mut self, id: StageId, partition: u32, avoid: Option<ExecutorId>) {
+    fn wait_again(&mut self, id: StageId, partition: u32, avoid: Option<NodeId>) {
         if let Some(stage) = self.stages.get_mut(&id) {
             stage.wait(partition, avoid);
             self.refresh(id);

@@ -4,6 +4,7 @@
 //! actions. What happens on an event is in the file of its idea: `submission`, `reports`, `recovery`, `cleanup`; what
 //! follows from a change is in `demand` (which stages are wanted and ready) and `placement` (which task goes where).
 
+use crate::config::SchedulerConfig;
 use crate::event::{Action, Event};
 use crate::fleet::Fleet;
 use crate::ids::{ExecutorId, JobId, StageId, TaskId};
@@ -13,24 +14,6 @@ use crate::spec::{Placement, StageSpec};
 use crate::stage::{Located, Stage};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
-
-/// How patient a scheduler is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SchedulerConfig {
-    /// So many failed attempts at one partition end the jobs that need it. At least 1.
-    pub max_failures: u32,
-    /// So many attempts at one partition that could not fetch an input, or did not start, end the jobs that need it; the same number of
-    /// times the driver may fail to fetch one partition of a result. At least 1.
-    pub max_fetch_failures: u32,
-    /// For so many ended jobs, `job_progress` and `recomputed` still answer.
-    pub remembered_jobs: usize,
-}
-
-impl Default for SchedulerConfig {
-    fn default() -> Self {
-        Self { max_failures: 4, max_fetch_failures: 16, remembered_jobs: 128 }
-    }
-}
 
 /// Decides which task runs where and what happens when something is lost. See the crate's page for the flow.
 #[derive(Debug, Default)]
@@ -48,6 +31,10 @@ pub struct Scheduler {
     /// For forgotten stages that had been launched: an attempt number that was never used. This is all that stays of
     /// a stage, so that a report about an old attempt can never be taken for one about a new attempt.
     pub(crate) retired: BTreeMap<StageId, u32>,
+    /// The alarms of all stages.
+    pub(crate) alarms: BTreeSet<(Duration, StageId)>,
+    /// Stages with late tasks, and perhaps some that have none any more.
+    pub(crate) speculating: BTreeSet<StageId>,
     pub(crate) ended: VecDeque<EndedJob>,
     /// The time of the event at hand.
     pub(crate) now: Duration,
@@ -63,12 +50,12 @@ impl Scheduler {
         Self { config, ..Self::default() }
     }
 
-    /// Takes in what happened and says what to do. `now` is the time since the driver started; it is only recorded.
+    /// Takes in what happened and says what to do. `now` is the time since the driver started.
     pub fn handle(&mut self, now: Duration, event: Event) -> Vec<Action> {
-        self.now = now;
+        self.now = self.now.max(now);
         match event {
-            Event::ExecutorAdded { executor, slots, driver, anywhere } => {
-                self.fleet.add(executor, slots, driver, anywhere)
+            Event::ExecutorAdded { executor, node, slots, driver, anywhere } => {
+                self.fleet.add(executor, node, slots, driver, anywhere)
             }
             Event::Offered { offers } => offers.into_iter().for_each(|(id, resources)| self.fleet.lend(id, resources)),
             Event::OffersEnded { executors } => {
@@ -85,7 +72,9 @@ impl Scheduler {
                 self.pinned.insert(stage);
             }
             Event::StageUnpinned { stage } => self.unpin(stage),
+            Event::Tick => {}
         }
+        self.wake();
         self.place();
         std::mem::take(&mut self.actions)
     }
@@ -110,19 +99,23 @@ impl Scheduler {
         self.jobs.keys().copied()
     }
 
-    /// What the task takes: as its stage says, and more memory if it had too little before.
+    /// What a running attempt was given; for one that does not run, what the next attempt at its partition takes: as
+    /// its stage says, and more memory if that turned out to be too little.
     pub fn needs(&self, task: TaskId) -> Resources {
-        self.stages.get(&task.stage).map(|stage| stage.needs(task.partition)).unwrap_or_default()
+        let Some(stage) = self.stages.get(&task.stage) else { return Resources::default() };
+        match stage.running.get(&task.partition).and_then(|running| running.get(task.attempt)) {
+            Some(attempt) => Resources { memory: attempt.memory, ..stage.spec.needs },
+            None => stage.needs(task.partition),
+        }
     }
 
-    /// The smallest needs of a task that could be launched if there were room, by memory.
+    /// The smallest needs of a task that could be launched if there were room, by memory. Second attempts count.
     pub fn least_needs(&self) -> Option<Resources> {
         let runnable = self.jobs.values().flat_map(|job| job.runnable.iter());
         let stages = runnable.filter_map(|(_, stage)| self.stages.get(stage));
         let stages = stages.filter(|stage| stage.spec.placement == Placement::Anywhere);
-        stages
-            .filter_map(|stage| Some(stage.needs(stage.queue.first()?)))
-            .min_by_key(|needs| (needs.memory, needs.cpus))
+        let waiting = stages.filter_map(|stage| Some(stage.needs(stage.queue.first()?)));
+        waiting.chain(self.needs_of_seconds()).min_by_key(|needs| (needs.memory, needs.cpus))
     }
 
     /// Whether the end of this very attempt on this very executor is awaited: any other report of it is an old one.
@@ -132,16 +125,16 @@ impl Scheduler {
 
     /// Whether an executor runs tasks or has outputs on the books.
     pub fn is_in_use(&self, executor: ExecutorId) -> bool {
-        let runs = self.fleet.is_busy(executor);
-        let mut outputs = self.stages.values().flat_map(|stage| stage.outputs.iter().flatten());
-        runs || outputs.any(|output| output.executor == executor)
+        self.fleet.is_in_use(executor)
     }
 
     /// How many tasks could be launched at once if there were room for them anywhere: what a cluster is asked for.
+    /// Second attempts count.
     pub fn launchable_tasks(&self) -> usize {
         let stages: BTreeSet<StageId> = self.jobs.values().flat_map(|j| j.runnable.iter().map(|(_, s)| *s)).collect();
         let stages = stages.iter().filter_map(|s| self.stages.get(s));
-        stages.filter(|s| s.spec.placement == Placement::Anywhere).map(|s| s.queue.len()).sum()
+        let stages = stages.filter(|s| s.spec.placement == Placement::Anywhere);
+        stages.map(|s| s.queue.len()).sum::<usize>() + self.launchable_seconds()
     }
 
     /// Loop turns taken so far: the cost of the decisions, free of the machine's mood.

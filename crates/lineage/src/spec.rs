@@ -57,13 +57,16 @@ pub struct StageSpec {
     pub placement: Placement,
     /// What each of its tasks takes.
     pub needs: Resources,
+    /// Whether a slow task may get a second attempt beside the first (`SchedulerConfig::speculation`). Only one of the
+    /// two is ever taken, so this is off only for tasks that do something outside before their result is taken.
+    pub speculate: bool,
 }
 
 impl StageSpec {
     /// A stage without inputs that runs anywhere.
     pub fn new(id: StageId, name: impl Into<String>, partitions: u32) -> Self {
         let (placement, needs) = (Placement::Anywhere, Resources::default());
-        Self { id, name: name.into(), partitions, inputs: vec![], after: vec![], placement, needs }
+        Self { id, name: name.into(), partitions, inputs: vec![], after: vec![], placement, needs, speculate: true }
     }
     /// Adds an input.
     pub fn reads(mut self, stage: StageId, kind: DependencyKind) -> Self {
@@ -83,6 +86,11 @@ impl StageSpec {
     /// Says what each of its tasks takes.
     pub fn needs(mut self, needs: Resources) -> Self {
         self.needs = needs;
+        self
+    }
+    /// Forbids second attempts beside slow ones.
+    pub fn without_speculation(mut self) -> Self {
+        self.speculate = false;
         self
     }
     /// Every stage this one refers to: inputs, then soft orderings.

@@ -6,11 +6,14 @@
 //!      └───── failed, killed ─────┴──────── lost ───────────┘
 //! ```
 //!
-//! Every partition is in exactly one of the three places. Counters stand beside the lists so that no event has to
+//! Every partition is in exactly one of the three places, also while two attempts at it run. Counters stand beside the lists so that no event has to
 //! look at all partitions.
 
-use crate::ids::{ExecutorId, JobId, StageId, TaskId};
+use crate::attempts::{Attempt, Running, Watch};
+use crate::config::SchedulerConfig;
+use crate::ids::{ExecutorId, JobId, NodeId, StageId};
 use crate::output::MapOutput;
+use crate::pace::Pace;
 use crate::queue::Queue;
 use crate::resources::Resources;
 use crate::spec::StageSpec;
@@ -38,8 +41,8 @@ pub(crate) struct Task {
     pub(crate) failures: u32,
     /// Attempts since then that could not fetch an input.
     pub(crate) fetch_failures: u32,
-    /// The executor that the next attempt should keep away from.
-    pub(crate) avoid: Option<ExecutorId>,
+    /// The node that the next attempt should keep away from.
+    pub(crate) avoid: Option<NodeId>,
     /// MiB that its next attempt takes, if that is more than the stage says.
     pub(crate) memory: u64,
     /// It had an output once that is gone, so the next launch repeats work.
@@ -53,7 +56,11 @@ pub(crate) struct Stage {
     pub(crate) tasks: Vec<Task>,
     pub(crate) outputs: Vec<Option<Located>>,
     pub(crate) queue: Queue,
-    pub(crate) running: BTreeMap<u32, ExecutorId>,
+    pub(crate) running: BTreeMap<u32, Running>,
+    /// Which of those are slow.
+    pub(crate) pace: Pace,
+    /// The time it wants to be looked at again; `clock.rs` keeps this.
+    pub(crate) alarm: Option<Duration>,
     /// Partitions without output.
     pub(crate) missing: u32,
     /// Rows in the outputs.
@@ -82,13 +89,15 @@ pub(crate) struct Stage {
 
 impl Stage {
     /// A stage of which nothing has run; attempts count from `first_attempt`.
-    pub(crate) fn new(spec: StageSpec, first_attempt: u32) -> Self {
+    pub(crate) fn new(spec: StageSpec, first_attempt: u32, config: &SchedulerConfig) -> Self {
         let n = spec.partitions as usize;
         Self {
             tasks: vec![Task { next_attempt: first_attempt, ..Task::default() }; n],
             outputs: vec![None; n],
             queue: Queue::all(spec.partitions),
             running: BTreeMap::new(),
+            pace: Pace::new(config.speculation.filter(|_| spec.speculate)),
+            alarm: None,
             missing: spec.partitions,
             rows: 0,
             bytes: 0,
@@ -118,33 +127,65 @@ impl Stage {
         self.tasks.get(partition as usize)
     }
 
-    /// What an attempt at the partition takes.
+    /// What the next attempt at the partition takes.
     pub(crate) fn needs(&self, partition: u32) -> Resources {
         let memory = self.task(partition).map_or(0, |task| task.memory);
         Resources { memory: self.spec.needs.memory.max(memory), ..self.spec.needs }
     }
 
-    /// The id of the attempt that was launched last.
-    pub(crate) fn last_attempt(&self, partition: u32) -> Option<TaskId> {
-        let attempt = self.task(partition)?.next_attempt.checked_sub(1)?;
-        Some(TaskId { stage: self.spec.id, partition, attempt })
+    /// An attempt begins: the only one at its partition, or the second.
+    pub(crate) fn start(&mut self, partition: u32, attempt: Attempt) {
+        match self.running.get_mut(&partition) {
+            Some(running) => {
+                self.pace.unwatch(partition, running);
+                running.add_second(attempt);
+            }
+            None => {
+                let running = Running::new(attempt);
+                self.pace.watch(partition, &running);
+                self.running.insert(partition, running);
+            }
+        }
     }
 
-    /// Records an output of a running partition. False if that partition is not running.
-    pub(crate) fn put_output(&mut self, partition: u32, located: Located) -> bool {
-        let Some(place @ None) = self.outputs.get_mut(partition as usize) else { return false };
-        if self.running.remove(&partition).is_none() {
+    /// A partition runs no longer.
+    pub(crate) fn stop(&mut self, partition: u32) -> Option<Running> {
+        let running = self.running.remove(&partition)?;
+        self.pace.unwatch(partition, &running);
+        Some(running)
+    }
+
+    /// An attempt ended without output. True if the partition still runs, with its other attempt. If the one that ended
+    /// never ran, there may be another in its stead.
+    pub(crate) fn end(&mut self, partition: u32, number: u32, never_ran: bool) -> bool {
+        let Some(running) = self.running.get_mut(&partition) else { return false };
+        if !running.remove(number) {
+            self.stop(partition);
             return false;
         }
-        self.rows = self.rows.saturating_add(located.output.rows());
-        self.bytes = self.bytes.saturating_add(located.output.bytes());
-        *place = Some(located);
-        self.missing -= 1;
+        if never_ran {
+            running.watch = Watch::OnTime;
+            self.pace.watch(partition, running);
+        }
         true
     }
 
+    /// Records an output of a running partition, and gives back the attempts that ran. `None` if that partition is not
+    /// running.
+    pub(crate) fn put_output(&mut self, partition: u32, located: Located) -> Option<Running> {
+        self.outputs.get(partition as usize).filter(|place| place.is_none())?;
+        let running = self.stop(partition)?;
+        self.rows = self.rows.saturating_add(located.output.rows());
+        self.bytes = self.bytes.saturating_add(located.output.bytes());
+        if let Some(place) = self.outputs.get_mut(partition as usize) {
+            *place = Some(located);
+        }
+        self.missing -= 1;
+        Some(running)
+    }
+
     /// Forgets an output; its partition waits again.
-    pub(crate) fn lose_output(&mut self, partition: u32, avoid: Option<ExecutorId>) -> Option<Located> {
+    pub(crate) fn lose_output(&mut self, partition: u32, avoid: Option<NodeId>) -> Option<Located> {
         let located = self.outputs.get_mut(partition as usize)?.take()?;
         self.rows = self.rows.saturating_sub(located.output.rows());
         self.bytes = self.bytes.saturating_sub(located.output.bytes());
@@ -157,7 +198,7 @@ impl Stage {
     }
 
     /// A partition that neither runs nor has output goes back in line.
-    pub(crate) fn wait(&mut self, partition: u32, avoid: Option<ExecutorId>) {
+    pub(crate) fn wait(&mut self, partition: u32, avoid: Option<NodeId>) {
         if let Some(task) = self.tasks.get_mut(partition as usize) {
             task.avoid = avoid;
             self.queue.push(partition, avoid);

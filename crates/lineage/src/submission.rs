@@ -30,6 +30,7 @@ impl Scheduler {
                 for task in &mut stage.tasks {
                     (task.failures, task.fetch_failures) = (0, 0);
                 }
+                stage.pace.restart();
             }
             stage.jobs.insert(job);
         }
@@ -51,7 +52,7 @@ impl Scheduler {
             }
         }
         let first_attempt = self.retired.remove(&id).unwrap_or(0);
-        self.stages.insert(id, Stage::new(spec, first_attempt));
+        self.stages.insert(id, Stage::new(spec, first_attempt, &self.config));
         self.hint_all(id);
         self.refresh(id);
     }

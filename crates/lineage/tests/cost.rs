@@ -25,7 +25,13 @@ fn run(tasks: u32, kind: DependencyKind, trouble: Trouble) -> (u64, u64) {
     let mut scheduler = Scheduler::default();
     let mut events = VecDeque::new();
     for executor in (0..50).map(ExecutorId) {
-        events.push_back(Event::ExecutorAdded { executor, slots: 4, driver: false, anywhere: true });
+        events.push_back(Event::ExecutorAdded {
+            executor,
+            node: NodeId(executor.0),
+            slots: 4,
+            driver: false,
+            anywhere: true,
+        });
     }
     let stages = vec![StageSpec::new(MAPS, "maps", tasks), StageSpec::new(READERS, "readers", tasks).reads(MAPS, kind)];
     events.push_back(Event::JobSubmitted(JobSpec { job: JobId(0), stages, target: READERS }));
@@ -58,6 +64,74 @@ fn run(tasks: u32, kind: DependencyKind, trouble: Trouble) -> (u64, u64) {
     }
     assert!(finished);
     (handled, scheduler.work())
+}
+
+/// `tasks` maps and as many readers; fifty of either are slow and get a second attempt. All of it with a clock.
+fn run_by_the_clock(tasks: u32) -> (u64, u64) {
+    let config = SchedulerConfig { speculation: Some(Speculation::default()), ..SchedulerConfig::default() };
+    let mut scheduler = Scheduler::new(config);
+    let mut events = VecDeque::new();
+    for executor in (0..50).map(ExecutorId) {
+        events.push_back(Event::ExecutorAdded {
+            executor,
+            node: NodeId(executor.0),
+            slots: 4,
+            driver: false,
+            anywhere: true,
+        });
+    }
+    let readers = StageSpec::new(READERS, "readers", tasks).reads(MAPS, DependencyKind::Narrow);
+    let stages = vec![StageSpec::new(MAPS, "maps", tasks), readers];
+    events.push_back(Event::JobSubmitted(JobSpec { job: JobId(0), stages, target: READERS }));
+    let (mut handled, mut finished, mut seconds, mut now) = (0, false, 0, Duration::ZERO);
+    let mut slow = VecDeque::new();
+    loop {
+        // When nothing else happens, time passes.
+        let event = match (events.pop_front(), scheduler.next_tick()) {
+            (Some(event), _) => event,
+            (None, Some(at)) => {
+                now = at;
+                Event::Tick
+            }
+            (None, None) => match slow.pop_front() {
+                Some(event) => event,
+                None => break,
+            },
+        };
+        now += Duration::from_micros(100);
+        handled += 1;
+        for action in scheduler.handle(now, event) {
+            match action {
+                Action::Launch { executor, task } => {
+                    let event = Event::TaskFinished { executor, task, output: MapOutput::default() };
+                    seconds += u32::from(task.attempt > 0);
+                    match task.attempt == 0 && task.partition % (tasks / 50) == 0 {
+                        true => slow.push_back(event),
+                        false => events.push_back(event),
+                    }
+                }
+                Action::Kill { executor, task } => {
+                    events.push_back(Event::TaskFailed { executor, task, error: TaskError::Cancelled });
+                }
+                Action::ResultReady { job, partition, .. } => events.push_back(Event::ResultTaken { job, partition }),
+                Action::JobFinished { .. } => finished = true,
+                Action::JobFailed { error, .. } => panic!("{error}"),
+                _ => {}
+            }
+        }
+    }
+    assert!(finished && seconds >= 100, "{seconds} second attempts");
+    (handled, scheduler.work())
+}
+
+#[test]
+fn the_price_of_an_event_does_not_depend_on_the_number_of_tasks_by_the_clock_either() {
+    let price = |tasks| {
+        let (events, work) = run_by_the_clock(tasks);
+        work as f64 / events as f64
+    };
+    let (small, large) = (price(1_000), price(20_000));
+    assert!(large < small * 1.2 && large < 8.0, "{small:.2} turns per event, then {large:.2}");
 }
 
 #[test]

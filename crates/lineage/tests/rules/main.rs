@@ -6,9 +6,11 @@
 mod failures;
 mod launching;
 mod lifetime;
+mod nodes;
 mod offers;
 mod recovery;
 mod results;
+mod speculation;
 mod submission;
 
 use dpark_lineage::DependencyKind::{Narrow, Shuffle};
@@ -18,6 +20,7 @@ use std::time::Duration;
 /// A scheduler that is checked after every event, and short words for what happens to it.
 struct Bench {
     scheduler: Scheduler,
+    now: Duration,
     /// Everything the last event asked for.
     actions: Vec<Action>,
 }
@@ -51,7 +54,11 @@ fn fetch_failed(of: TaskId, executor: u64, cause: FetchCause) -> FetchFailed {
 impl Bench {
     /// Executors 0.. with these slots; executor 0 is the driver's.
     fn new(slots: &[u32]) -> Self {
-        let mut bench = Self { scheduler: Scheduler::default(), actions: vec![] };
+        Self::with(SchedulerConfig::default(), slots)
+    }
+
+    fn with(config: SchedulerConfig, slots: &[u32]) -> Self {
+        let mut bench = Self { scheduler: Scheduler::new(config), now: Duration::from_secs(1), actions: vec![] };
         for (id, slots) in (0..).zip(slots) {
             bench.executor(id, *slots, id == 0, true);
         }
@@ -60,13 +67,36 @@ impl Bench {
 
     fn send(&mut self, event: Event) -> &mut Self {
         let context = format!("{event:?}");
-        self.actions = self.scheduler.handle(Duration::from_secs(1), event);
+        self.actions = self.scheduler.handle(self.now, event);
         self.scheduler.check_invariants().unwrap_or_else(|e| panic!("after {context}: {e}"));
+        let next = self.scheduler.next_tick();
+        assert!(next.is_none_or(|next| next > self.now), "after {context}: a tick wanted for {next:?}");
         self
     }
 
+    /// From now on the time is so many milliseconds; nothing happens.
+    fn at(&mut self, millis: u64) -> &mut Self {
+        self.now = Duration::from_millis(millis);
+        self
+    }
+
+    fn tick(&mut self, millis: u64) -> &mut Self {
+        self.at(millis).send(Event::Tick)
+    }
+
+    fn next_tick(&self) -> Option<u64> {
+        self.scheduler.next_tick().map(|at| at.as_millis() as u64)
+    }
+
+    /// An executor on a node of its own.
     fn executor(&mut self, id: u64, slots: u32, driver: bool, anywhere: bool) -> &mut Self {
-        self.send(Event::ExecutorAdded { executor: ExecutorId(id), slots, driver, anywhere })
+        let (executor, node) = (ExecutorId(id), NodeId(id));
+        self.send(Event::ExecutorAdded { executor, node, slots, driver, anywhere })
+    }
+
+    fn executor_on(&mut self, node: u64, id: u64, slots: u32) -> &mut Self {
+        let (executor, node) = (ExecutorId(id), NodeId(node));
+        self.send(Event::ExecutorAdded { executor, node, slots, driver: false, anywhere: true })
     }
 
     fn remove(&mut self, executor: u64) -> &mut Self {

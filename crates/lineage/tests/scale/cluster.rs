@@ -128,7 +128,8 @@ impl Cluster {
         self.free.insert(executor, SLOTS);
         self.running.insert(executor, BTreeSet::new());
         self.freed.insert(executor);
-        self.send(Event::ExecutorAdded { executor, slots: 0, driver: false, anywhere: true });
+        let node = NodeId(executor.0);
+        self.send(Event::ExecutorAdded { executor, node, slots: 0, driver: false, anywhere: true });
     }
 
     fn happen(&mut self, happening: Happening) {

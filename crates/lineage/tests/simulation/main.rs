@@ -21,6 +21,9 @@ type RandomStage = (u32, bool, Vec<u8>);
 fn lineage(stages: &[RandomStage]) -> Vec<StageSpec> {
     let build = |(at, (partitions, on_driver, edges)): (usize, &RandomStage)| {
         let mut spec = StageSpec::new(StageId(at as u64), format!("s{at}"), *partitions);
+        if edges.first().is_some_and(|edge| edge % 5 == 0) {
+            spec = spec.without_speculation();
+        }
         for (back, edge) in edges.iter().enumerate().take(at) {
             let parent = StageId((at - 1 - back) as u64);
             spec = match edge % 10 {
@@ -49,9 +52,10 @@ proptest! {
     fn every_job_ends_and_every_step_is_right(
         stages in random_lineage(),
         faults in 0u32..3,
+        timing in 0u32..4,
         steps in prop::collection::vec(any::<u32>(), 0..400),
     ) {
-        let mut world = World::new(stages, faults);
+        let mut world = World::new(stages, faults, timing);
         for step in steps {
             world.step(step);
         }
@@ -62,7 +66,7 @@ proptest! {
 /// The same with fixed seeds and longer lives, so that every run of the suite covers the same ground too.
 #[test]
 fn long_lives() {
-    let (mut jobs, mut recomputed, mut failed) = (0, 0, 0);
+    let (mut jobs, mut recomputed, mut failed, mut seconds, mut races) = (0, 0, 0, 0, 0);
     for seed in 0..60u64 {
         let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
         let mut next = move || {
@@ -75,7 +79,7 @@ fn long_lives() {
             (1 + next() % 8, next().is_multiple_of(8), vec![next() as u8, next() as u8, next() as u8])
         };
         let stages: Vec<RandomStage> = (0..4 + next() % 8).map(|_| stage(&mut next)).collect();
-        let mut world = World::new(lineage(&stages), (seed % 3) as u32);
+        let mut world = World::new(lineage(&stages), (seed % 3) as u32, (seed / 3 % 4) as u32);
         for _ in 0..2_000 {
             world.step(next());
         }
@@ -83,8 +87,12 @@ fn long_lives() {
         jobs += world.ended;
         recomputed += world.recomputed;
         failed += world.failed;
+        seconds += world.seconds;
+        races += world.races_lost;
     }
     // The simulation is only worth something if the interesting things happen in it.
     assert!(jobs > 1_000 && recomputed > 500 && failed > 50, "{jobs} jobs, {failed} failed, {recomputed} recomputed");
+    assert!(seconds > 100 && races > 50, "{seconds} second attempts, {races} killed");
     println!("{jobs} jobs, {failed} failed, {recomputed} partitions recomputed");
+    println!("{seconds} second attempts, {races} of two attempts killed");
 }

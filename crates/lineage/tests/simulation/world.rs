@@ -6,6 +6,9 @@ use dpark_lineage::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+/// Of a stage's partitions in hundredths: with fewer outputs no task is slow.
+const QUANTILE: u32 = 50;
+
 /// A task on an executor, with the inputs it was told to fetch when it started.
 struct Running {
     inputs: Vec<(StageId, u32, ExecutorId, u32)>,
@@ -13,6 +16,7 @@ struct Running {
 }
 
 struct Machine {
+    node: NodeId,
     slots: u32,
     driver: bool,
     anywhere: bool,
@@ -45,11 +49,19 @@ pub(crate) struct World {
     pinned: BTreeSet<StageId>,
     started: BTreeSet<StageId>,
     completed_once: BTreeSet<StageId>,
+    /// So much of them was done at one time that a task may have been found slow.
+    mostly_done: BTreeSet<StageId>,
     last_attempt: BTreeMap<(StageId, u32), u32>,
     /// Failures that count, per partition, since the world began: a bound for what `JobError` may claim.
     failures: BTreeMap<(StageId, u32), u32>,
     old_reports: Vec<Event>,
     recent_error: Option<TaskError>,
+    /// Stages whose inputs were there after the last event.
+    ready: BTreeSet<StageId>,
+    /// Second attempts beside slow ones.
+    pub(crate) seconds: usize,
+    /// Attempts that were killed because the other one was quicker.
+    pub(crate) races_lost: usize,
     /// Launches that repeated work, in all jobs that ended.
     pub(crate) recomputed: usize,
     pub(crate) ended: usize,
@@ -57,8 +69,16 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(specs: Vec<StageSpec>, faults: u32) -> Self {
-        let config = SchedulerConfig { max_failures: 3, max_fetch_failures: 6, remembered_jobs: 4 };
+    /// `timing` says which of the things happen that depend on time.
+    pub(crate) fn new(specs: Vec<StageSpec>, faults: u32, timing: u32) -> Self {
+        let minimum = Duration::from_millis(3);
+        let speculation = Speculation { quantile_percent: QUANTILE, multiplier_percent: 120, minimum };
+        let config = SchedulerConfig {
+            max_failures: 3,
+            max_fetch_failures: 6,
+            remembered_jobs: 4,
+            speculation: (timing & 1 != 0).then_some(speculation),
+        };
         let mut world = Self {
             scheduler: Scheduler::new(config),
             config,
@@ -73,10 +93,14 @@ impl World {
             pinned: BTreeSet::new(),
             started: BTreeSet::new(),
             completed_once: BTreeSet::new(),
+            mostly_done: BTreeSet::new(),
             last_attempt: BTreeMap::new(),
             failures: BTreeMap::new(),
             old_reports: vec![],
             recent_error: None,
+            ready: BTreeSet::new(),
+            seconds: 0,
+            races_lost: 0,
             recomputed: 0,
             ended: 0,
             failed: 0,
@@ -115,7 +139,8 @@ impl World {
     pub(crate) fn step(&mut self, number: u32) {
         let (kind, pick) = (number % 100, (number / 100) as usize);
         match kind {
-            0..45 => self.end_some_task(pick),
+            0..42 => self.end_some_task(pick),
+            42..45 => self.pass_time(pick as u64 % 12),
             45..60 => self.take_some_result(pick),
             60..65 => self.report_copied(),
             65..73 => self.submit(pick),
@@ -156,6 +181,9 @@ impl World {
                 self.report_copied();
             } else if self.machines.values().any(|m| !m.tasks.is_empty()) {
                 self.end_some_task(steps);
+            } else if let Some(at) = self.scheduler.next_tick().filter(|_| !self.jobs.is_empty()) {
+                self.clock = at.as_nanos().div_ceil(1_000_000) as u64;
+                self.send_now(Event::Tick);
             } else {
                 break;
             }
@@ -173,11 +201,18 @@ impl World {
         }
     }
 
+    fn pass_time(&mut self, millis: u64) {
+        self.clock += millis;
+        self.send(Event::Tick);
+    }
+
     fn add_machine(&mut self, slots: u32, driver: bool, anywhere: bool) {
         let executor = ExecutorId(self.id());
+        // Some share a node, whether side by side or one after the other.
+        let node = NodeId(executor.0 % 5);
         let (tasks, files) = (BTreeMap::new(), BTreeSet::new());
-        self.machines.insert(executor, Machine { slots, driver, anywhere, alive: true, tasks, files });
-        self.send(Event::ExecutorAdded { executor, slots, driver, anywhere });
+        self.machines.insert(executor, Machine { node, slots, driver, anywhere, alive: true, tasks, files });
+        self.send(Event::ExecutorAdded { executor, node, slots, driver, anywhere });
     }
 
     fn kill_machine(&mut self, pick: usize, tell: bool) {
@@ -272,8 +307,10 @@ impl World {
 
     fn repeat_old_report(&mut self, pick: usize) {
         let Some(event) = self.old_reports.get(pick % self.old_reports.len().max(1)).cloned() else { return };
+        // What is due happens with the next event, whichever it is.
+        self.send(Event::Tick);
         let before = self.scheduler.progress();
-        let actions = self.send(event);
+        let actions = self.send_now(event);
         assert!(actions.is_empty(), "an old report did something: {actions:?}");
         assert_eq!(self.scheduler.progress(), before);
     }

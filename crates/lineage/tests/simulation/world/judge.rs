@@ -6,16 +6,27 @@ use super::*;
 impl World {
     pub(super) fn send(&mut self, event: Event) -> Vec<Action> {
         self.clock += 1;
+        self.send_now(event)
+    }
+
+    pub(super) fn send_now(&mut self, event: Event) -> Vec<Action> {
         let context = format!("{event:?}");
         let actions = self.scheduler.handle(Duration::from_millis(self.clock), event);
         if let Err(error) = self.scheduler.check_invariants() {
             panic!("after {context}: {error}");
         }
+        let next = self.scheduler.next_tick();
+        assert!(next.is_none_or(|at| at > Duration::from_millis(self.clock)), "after {context}: a tick at {next:?}");
         for spec in &self.specs {
             if self.scheduler.is_complete(spec.id) {
                 self.completed_once.insert(spec.id);
             }
+            let outputs = self.scheduler.outputs(spec.id).unwrap_or_default();
+            if outputs.iter().flatten().count() * 100 >= outputs.len() * QUANTILE as usize && !outputs.is_empty() {
+                self.mostly_done.insert(spec.id);
+            }
         }
+        self.note_ready();
         for action in &actions {
             self.judge(action, &context);
         }
@@ -34,6 +45,8 @@ impl World {
             Action::Launch { executor, task } => self.judge_launch(*executor, *task, context),
             Action::Kill { executor, task } => {
                 assert!(!self.wanted(task.stage).contains(&task.partition), "{task} killed, but wanted");
+                let output = self.scheduler.outputs(task.stage).and_then(|o| o[task.partition as usize].as_ref());
+                self.races_lost += usize::from(output.is_some());
                 let running = self.machines.get_mut(executor).unwrap().tasks.get_mut(task).unwrap();
                 assert!(!std::mem::replace(&mut running.killed, true), "{task} killed twice");
             }
@@ -56,6 +69,7 @@ impl World {
                 assert!(!self.lineage(kept).contains(stage), "{stage} forgotten, but behind a pin");
                 self.started.remove(stage);
                 self.completed_once.remove(stage);
+                self.mostly_done.remove(stage);
             }
             Action::JobFinished { job } => {
                 let ended = self.jobs.remove(job).expect("ended once");
@@ -94,12 +108,16 @@ impl World {
                 }
             }
         }
-        let already = self
+        let already: Vec<NodeId> = self
             .machines
             .values()
-            .flat_map(|m| &m.tasks)
-            .any(|(t, running)| !running.killed && (t.stage, t.partition) == (task.stage, task.partition));
-        assert!(!already, "{task} runs already");
+            .flat_map(|m| m.tasks.iter().map(|(task, running)| (m.node, task, running)))
+            .filter(|(_, t, running)| !running.killed && (t.stage, t.partition) == (task.stage, task.partition))
+            .map(|(node, ..)| node)
+            .collect();
+        if !already.is_empty() {
+            self.judge_second(executor, task, &already);
+        }
         let last = self.last_attempt.insert((task.stage, task.partition), task.attempt);
         assert!(last.is_none_or(|last| last < task.attempt), "{task}: attempt used before");
         let machine = self.machines.get_mut(&executor).expect("launched on an executor that is there");
@@ -109,6 +127,26 @@ impl World {
         );
         machine.tasks.insert(task, Running { inputs, killed: false });
         assert!(machine.tasks.len() <= machine.slots as usize, "{executor} has more tasks than slots");
+    }
+
+    /// An attempt beside a running one.
+    fn judge_second(&mut self, executor: ExecutorId, task: TaskId, already: &[NodeId]) {
+        let (spec, machine) = (self.spec(task.stage), &self.machines[&executor]);
+        assert!(self.config.speculation.is_some() && spec.speculate, "{task} runs already");
+        assert!(
+            already.len() == 1 && already[0] != machine.node,
+            "{task} on {:?}, but also on {already:?}",
+            machine.node
+        );
+        assert!(self.mostly_done.contains(&task.stage), "{task}: too few are done");
+        // Whatever never ran can be told for sure to have had no reason to keep away from this machine.
+        for spec in self.specs.iter().filter(|spec| self.ready.contains(&spec.id)) {
+            let takes = if spec.placement == Placement::Driver { machine.driver } else { machine.anywhere };
+            let mut wanted = self.wanted(spec.id).into_iter();
+            let first_time = wanted.any(|p| !self.last_attempt.contains_key(&(spec.id, p)));
+            assert!(!takes || !first_time, "{task} goes before {}", spec.id);
+        }
+        self.seconds += 1;
     }
 
     fn judge_failure(&self, job: &LiveJob, error: &JobError) {
@@ -158,27 +196,30 @@ impl World {
         wanted.remove(&stage).unwrap_or_default()
     }
 
-    /// Whoever could work works, unless the only thing to do has just failed there.
+    /// Whether the inputs of a stage are there, and the stage is known.
+    fn is_ready(&self, spec: &StageSpec) -> bool {
+        self.scheduler.stage(spec.id).is_some()
+            && spec.inputs.iter().all(|d| self.scheduler.is_complete(d.stage))
+            && (self.started.contains(&spec.id) || spec.after.iter().all(|s| self.completed_once.contains(s)))
+    }
+
+    fn note_ready(&mut self) {
+        self.ready = self.specs.iter().filter(|spec| self.is_ready(spec)).map(|s| s.id).collect();
+    }
+
+    /// Whoever could work works, unless the only thing to do has just failed on that machine.
     fn no_slot_idles(&self) {
-        for spec in &self.specs {
-            let complete = |s: &StageId| self.scheduler.is_complete(*s);
-            let ready = spec.inputs.iter().all(|d| complete(&d.stage))
-                && (self.started.contains(&spec.id) || spec.after.iter().all(|s| self.completed_once.contains(s)));
-            if !ready {
-                continue;
-            }
+        for spec in self.specs.iter().filter(|spec| self.is_ready(spec)) {
             let running = |p: &u32| {
                 let tasks = self.machines.values().flat_map(|m| &m.tasks);
                 tasks.into_iter().any(|(t, r)| !r.killed && t.stage == spec.id && t.partition == *p)
             };
             let waiting: Vec<u32> = self.wanted(spec.id).into_iter().filter(|p| !running(p)).collect();
             let takes = |m: &Machine| if spec.placement == Placement::Driver { m.driver } else { m.anywhere };
-            let free = self.machines.values().filter(|m| takes(m) && m.tasks.len() < m.slots as usize).count();
-            assert!(
-                waiting.is_empty() || free <= 1,
-                "{} waits with {waiting:?} though {free} executors have room",
-                spec.id
-            );
+            let free = self.machines.values().filter(|m| takes(m) && m.tasks.len() < m.slots as usize);
+            let free: BTreeSet<NodeId> = free.map(|m| m.node).collect();
+            let idle = !waiting.is_empty() && free.len() > 1;
+            assert!(!idle, "{} waits with {waiting:?} though {free:?} have room", spec.id);
         }
     }
 }
