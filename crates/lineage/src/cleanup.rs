@@ -127,6 +127,7 @@ impl Scheduler {
             self.retired.insert(id, next_attempt);
         }
         self.speculating.remove(&id);
+        self.holding.remove(&id);
         if let Some(alarm) = stage.alarm {
             self.alarms.remove(&(alarm, id));
         }

@@ -1,8 +1,8 @@
 //! Time: when a stage wants to be looked at although nothing happens, and what is done then.
 //!
-//! Every stage has at most one alarm, the earliest of what it waits for: a task becomes late (`pace.rs`). An alarm may
-//! ring for nothing, but never late. After it rang the next one lies in the future, so whoever follows `next_tick` does
-//! not spin.
+//! Every stage has at most one alarm, the earliest of what it waits for: a task becomes late (`pace.rs`), or partitions
+//! have waited long enough for their places (`delay.rs`). An alarm may ring for nothing, but never late. After it rang
+//! the next one lies in the future, so whoever follows `next_tick` does not spin.
 
 use crate::ids::StageId;
 use crate::scheduler::Scheduler;
@@ -11,8 +11,10 @@ use std::time::Duration;
 
 impl Stage {
     /// When something about the stage changes by itself.
-    pub(crate) fn deadline(&self) -> Option<Duration> {
-        self.pace.deadline(self.spec.partitions, self.missing)
+    pub(crate) fn deadline(&self, now: Duration) -> Option<Duration> {
+        let late = self.pace.deadline(self.spec.partitions, self.missing);
+        let waits = (!self.queue.holds_none() && self.wait_until > now).then_some(self.wait_until);
+        late.into_iter().chain(waits).min()
     }
 }
 
@@ -29,7 +31,7 @@ impl Scheduler {
             return;
         }
         let Some(stage) = self.stages.get_mut(&id) else { return };
-        let alarm = stage.deadline();
+        let alarm = stage.deadline(self.now);
         if alarm == stage.alarm {
             return;
         }

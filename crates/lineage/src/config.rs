@@ -14,18 +14,27 @@ pub struct SchedulerConfig {
     pub remembered_jobs: usize,
     /// When a slow task gets a second attempt beside the first; `None` for never.
     pub speculation: Option<Speculation>,
+    /// A partition whose narrow input lies on a busy executor waits for that executor, until its stage has gone so
+    /// long without a launch in the right place. Zero for no waiting.
+    pub locality_wait: Duration,
 }
 
 impl Default for SchedulerConfig {
     fn default() -> Self {
-        Self { max_failures: 4, max_fetch_failures: 16, remembered_jobs: 128, speculation: None }
+        Self {
+            max_failures: 4,
+            max_fetch_failures: 16,
+            remembered_jobs: 128,
+            speculation: None,
+            locality_wait: Duration::ZERO,
+        }
     }
 }
 
 impl SchedulerConfig {
     /// Whether anything happens because time passes.
     pub(crate) fn depends_on_time(&self) -> bool {
-        self.speculation.is_some()
+        self.speculation.is_some() || !self.locality_wait.is_zero()
     }
 }
 

@@ -75,6 +75,10 @@ impl Scheduler {
         self.work += 1;
         let Some(ready) = self.stages.get(&id).map(|stage| self.is_ready(stage)) else { return };
         let Some(stage) = self.stages.get_mut(&id) else { return };
+        if ready && !std::mem::replace(&mut stage.ready, ready) {
+            self.begin_wait(id);
+        }
+        let Some(stage) = self.stages.get_mut(&id) else { return };
         stage.ready = ready;
         let runnable = ready && !stage.queue.is_empty();
         for job in &stage.wanted_by {

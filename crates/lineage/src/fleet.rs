@@ -113,6 +113,8 @@ pub(crate) struct Fleet {
     executors: BTreeMap<ExecutorId, Executor>,
     anywhere: Rank,
     driver: Rank,
+    /// Executors that may have got room since `take_gained`.
+    gained: Vec<ExecutorId>,
 }
 
 impl Fleet {
@@ -136,6 +138,7 @@ impl Fleet {
         };
         self.rerank(id, &executor, Standing::default(), executor.standing());
         self.executors.insert(id, executor);
+        self.gained.push(id);
     }
 
     pub(crate) fn remove(&mut self, id: ExecutorId) -> Option<Executor> {
@@ -169,6 +172,7 @@ impl Fleet {
     /// From now on the cluster lends this much on the executor's machine.
     pub(crate) fn lend(&mut self, id: ExecutorId, resources: Resources) {
         self.change(id, |executor| (executor.lent, executor.lends) = (resources, true));
+        self.gained.push(id);
     }
 
     /// Takes a slot, or `needs` of what is lent, and says on which machine.
@@ -182,11 +186,13 @@ impl Fleet {
 
     /// Frees a task's slot and says what it was doing; `None` if no such task is there.
     pub(crate) fn end(&mut self, id: ExecutorId, task: TaskId) -> Option<Slot> {
+        self.gained.push(id);
         self.change(id, |executor| executor.tasks.remove(&task)).flatten()
     }
 
     /// Like `end`, for a task that left an output; if that is awaited, the executor has it from now on.
     pub(crate) fn finish(&mut self, id: ExecutorId, task: TaskId) -> Option<Slot> {
+        self.gained.push(id);
         self.change(id, |executor| {
             let slot = executor.tasks.remove(&task);
             executor.outputs += usize::from(slot == Some(Slot::Running));
@@ -219,9 +225,24 @@ impl Fleet {
         }
     }
 
+    /// The executors that may have got room since the last call.
+    pub(crate) fn take_gained(&mut self) -> Vec<ExecutorId> {
+        std::mem::take(&mut self.gained)
+    }
+
+    /// Nobody wants to know.
+    pub(crate) fn forget_gained(&mut self) {
+        self.gained.clear();
+    }
+
     /// The machine that an executor lives on.
     pub(crate) fn node(&self, id: ExecutorId) -> Option<NodeId> {
         self.executors.get(&id).map(|executor| executor.node)
+    }
+
+    /// Whether the executor is there and takes such tasks when it has room.
+    pub(crate) fn takes(&self, id: ExecutorId, placement: Placement) -> bool {
+        self.executors.get(&id).is_some_and(|executor| executor.takes(placement))
     }
 
     /// Whether any executor has room.

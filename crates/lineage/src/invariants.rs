@@ -93,8 +93,13 @@ impl Scheduler {
     fn check_clock(&self, stage: &Stage) -> Result<(), String> {
         let id = stage.spec.id;
         stage.pace.check(&stage.running)?;
+        stage.queue.check()?;
         ensure!(stage.pace.late() == 0 || self.speculating.contains(&id), "its late tasks are forgotten");
-        let due = stage.deadline();
+        ensure!(stage.queue.holds_none() || self.holding.contains(&id), "its held partitions are forgotten");
+        for (partition, executor) in stage.queue.held().filter(|_| stage.ready) {
+            ensure!(self.home(stage, partition) == Some(executor), "partition {partition} waits for the wrong place");
+        }
+        let due = stage.deadline(self.now);
         ensure!(due.is_none_or(|due| stage.alarm.is_some_and(|at| at <= due)), "it has no alarm for {due:?}");
         ensure!(stage.alarm.is_none_or(|at| at > self.now), "its alarm has not rung");
         Ok(())

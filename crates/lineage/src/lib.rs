@@ -27,8 +27,9 @@
 //! | `stage`, `job`, `queue`, `fleet` | the books: partitions and outputs, jobs, waiting partitions, slots |
 //! | `attempts`, `pace`, `durations` | smaller books: what runs, and how fast |
 //! | `demand` | which stages are wanted, and which of them can start |
-//! | `placement`, `locality` | which waiting task goes to which free slot |
-//! | `clock`, `speculation` | what happens because time passes: slow tasks get a second attempt |
+//! | `placement` | which waiting task goes to which free slot |
+//! | `locality`, `delay` | where a task likes to run, and how long it waits for that |
+//! | `clock`, `speculation` | what happens because time passes: waits end, slow tasks get a second attempt |
 //! | `reports` | a task finished or failed, a result was taken |
 //! | `recovery` | an executor or an output is lost |
 //! | `cleanup` | a job ends: kill, drop, forget |
@@ -47,7 +48,8 @@
 //! dependency. The kind only decides where the task likes to run.
 //!
 //! *Time is an event.* A driver that keeps [`Scheduler::next_tick`] in view and sends [`Event::Tick`] then gets slow
-//! tasks tried a second time elsewhere ([`Speculation`]). One that never does, and does not ask for that, loses nothing.
+//! tasks tried a second time elsewhere ([`Speculation`]), and tasks that wait for a busy place let go. One that never
+//! does, and asks for neither, loses nothing.
 //!
 //! *A broken thing is a machine, not a process.* A retry keeps away from the [`NodeId`] on which its task failed, and a
 //! second attempt from the one on which the first is slow.
@@ -114,6 +116,7 @@ mod attempts;
 mod cleanup;
 mod clock;
 mod config;
+mod delay;
 mod demand;
 mod durations;
 mod error;

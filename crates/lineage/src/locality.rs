@@ -9,7 +9,7 @@ use crate::spec::{DependencyKind, StageSpec};
 use crate::stage::Stage;
 
 /// The input whose place counts; the first narrow one, if there are several.
-fn narrow_input(spec: &StageSpec) -> Option<StageId> {
+pub(crate) fn narrow_input(spec: &StageSpec) -> Option<StageId> {
     spec.inputs.iter().find(|d| d.kind == DependencyKind::Narrow).map(|d| d.stage)
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Jobs take turns, one launch each. Within a job, stages go in lineage order; within a stage, partitions that failed
 //! before go first (a job that must fail should fail early), then the others in order. A task prefers the executor
-//! where it is at home (`locality.rs`), else it takes the one with the most room. What is left then is for second
-//! attempts (`speculation.rs`).
+//! where it is at home (`locality.rs`) and may wait for it (`delay.rs`), else it takes the one with the most room. What
+//! is left then is for second attempts (`speculation.rs`).
 //!
 //! A partition that failed keeps away from that executor's node as long as another one exists, *even if the others are
 //! busy*: a machine with a broken disk fails its tasks fast, so it is the one that always has free slots, and would get
@@ -21,6 +21,7 @@ use std::time::Duration;
 impl Scheduler {
     /// Launches tasks until nothing fits any more.
     pub(crate) fn place(&mut self) {
+        self.pass_on_gains();
         while self.fleet.has_room() {
             let Some((job, stage, partition, executor)) = self.next_launch() else { break };
             self.turn = Some(job);
@@ -94,7 +95,9 @@ impl Scheduler {
         loop {
             self.work += 1;
             let stage = self.stages.get(&id)?;
-            let partition = stage.queue.first_fresh()?;
+            let waiting = self.is_waiting(stage);
+            let first = if waiting { stage.queue.first_fresh() } else { stage.queue.first_fresh_or_held() };
+            let Some(partition) = first else { return self.choose_held(id) };
             if !self.is_wanted(stage, partition) {
                 self.park(id, partition);
                 continue;
@@ -105,15 +108,19 @@ impl Scheduler {
             if let Some(executor) = home.filter(|home| self.fleet.has_room_on(*home, placement, needs)) {
                 return Some((partition, executor));
             }
+            if let Some(home) = home.filter(|home| waiting && self.is_worth_a_wait(stage, *home)) {
+                self.hold(id, partition, home);
+                continue;
+            }
             // Its place is busy. Before it goes elsewhere, see whether another partition belongs there.
-            let executor = self.fleet.roomiest(placement, needs, None)?;
+            let Some(executor) = self.fleet.roomiest(placement, needs, None) else { return self.choose_held(id) };
             let local = self.local_partition(id, executor);
             let local = local.filter(|p| self.stages.get(&id).is_some_and(|stage| stage.needs(*p) == needs));
             return Some((local.unwrap_or(partition), executor));
         }
     }
 
-    fn park(&mut self, id: StageId, partition: u32) {
+    pub(crate) fn park(&mut self, id: StageId, partition: u32) {
         let Some(stage) = self.stages.get_mut(&id) else { return };
         stage.park(partition);
         if stage.queue.is_empty() {
@@ -139,6 +146,10 @@ impl Scheduler {
         }
         let (empty, launch) = (stage.queue.is_empty(), Launch { partition, executor, speculative: false });
         self.actions.extend(start(stage, &mut self.fleet, self.now, launch));
+        let waits = !self.config.locality_wait.is_zero();
+        if waits && self.stages.get(&id).is_some_and(|stage| self.home(stage, partition) == Some(executor)) {
+            self.begin_wait(id);
+        }
         self.rearm(id);
         if empty {
             self.refresh(id);

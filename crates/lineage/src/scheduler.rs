@@ -35,6 +35,8 @@ pub struct Scheduler {
     pub(crate) alarms: BTreeSet<(Duration, StageId)>,
     /// Stages with late tasks, and perhaps some that have none any more.
     pub(crate) speculating: BTreeSet<StageId>,
+    /// Stages with partitions that wait for their places, and perhaps some that have none any more.
+    pub(crate) holding: BTreeSet<StageId>,
     pub(crate) ended: VecDeque<EndedJob>,
     /// The time of the event at hand.
     pub(crate) now: Duration,

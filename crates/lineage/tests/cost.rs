@@ -66,9 +66,14 @@ fn run(tasks: u32, kind: DependencyKind, trouble: Trouble) -> (u64, u64) {
     (handled, scheduler.work())
 }
 
-/// `tasks` maps and as many readers; fifty of either are slow and get a second attempt. All of it with a clock.
+/// `tasks` maps and as many readers, which wait for the place of their map; fifty of either are slow and get a second
+/// attempt. All of it with a clock.
 fn run_by_the_clock(tasks: u32) -> (u64, u64) {
-    let config = SchedulerConfig { speculation: Some(Speculation::default()), ..SchedulerConfig::default() };
+    let config = SchedulerConfig {
+        speculation: Some(Speculation::default()),
+        locality_wait: Duration::from_millis(500),
+        ..SchedulerConfig::default()
+    };
     let mut scheduler = Scheduler::new(config);
     let mut events = VecDeque::new();
     for executor in (0..50).map(ExecutorId) {

@@ -12,6 +12,7 @@ mod recovery;
 mod results;
 mod speculation;
 mod submission;
+mod waiting;
 
 use dpark_lineage::DependencyKind::{Narrow, Shuffle};
 use dpark_lineage::*;

@@ -66,7 +66,7 @@ proptest! {
 /// The same with fixed seeds and longer lives, so that every run of the suite covers the same ground too.
 #[test]
 fn long_lives() {
-    let (mut jobs, mut recomputed, mut failed, mut seconds, mut races) = (0, 0, 0, 0, 0);
+    let (mut jobs, mut recomputed, mut failed, mut seconds, mut races, mut waited) = (0, 0, 0, 0, 0, 0);
     for seed in 0..60u64 {
         let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
         let mut next = move || {
@@ -89,10 +89,11 @@ fn long_lives() {
         failed += world.failed;
         seconds += world.seconds;
         races += world.races_lost;
+        waited += world.waited;
     }
     // The simulation is only worth something if the interesting things happen in it.
     assert!(jobs > 1_000 && recomputed > 500 && failed > 50, "{jobs} jobs, {failed} failed, {recomputed} recomputed");
-    assert!(seconds > 100 && races > 50, "{seconds} second attempts, {races} killed");
+    assert!(seconds > 100 && races > 50 && waited > 100, "{seconds} second attempts, {races} killed, {waited} waits");
     println!("{jobs} jobs, {failed} failed, {recomputed} partitions recomputed");
-    println!("{seconds} second attempts, {races} of two attempts killed");
+    println!("{seconds} second attempts, {races} of two attempts killed, {waited} events with somebody waiting");
 }

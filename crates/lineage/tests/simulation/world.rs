@@ -58,10 +58,14 @@ pub(crate) struct World {
     recent_error: Option<TaskError>,
     /// Stages whose inputs were there after the last event.
     ready: BTreeSet<StageId>,
+    /// When they became ready or last launched a task where its narrow input lies.
+    last_local: BTreeMap<StageId, u64>,
     /// Second attempts beside slow ones.
     pub(crate) seconds: usize,
     /// Attempts that were killed because the other one was quicker.
     pub(crate) races_lost: usize,
+    /// How often somebody waited for the place of an input though there was room elsewhere.
+    pub(crate) waited: usize,
     /// Launches that repeated work, in all jobs that ended.
     pub(crate) recomputed: usize,
     pub(crate) ended: usize,
@@ -78,6 +82,7 @@ impl World {
             max_fetch_failures: 6,
             remembered_jobs: 4,
             speculation: (timing & 1 != 0).then_some(speculation),
+            locality_wait: Duration::from_millis(if timing & 2 != 0 { 9 } else { 0 }),
         };
         let mut world = Self {
             scheduler: Scheduler::new(config),
@@ -99,8 +104,10 @@ impl World {
             old_reports: vec![],
             recent_error: None,
             ready: BTreeSet::new(),
+            last_local: BTreeMap::new(),
             seconds: 0,
             races_lost: 0,
+            waited: 0,
             recomputed: 0,
             ended: 0,
             failed: 0,
