@@ -77,6 +77,7 @@ impl Scheduler {
         let Some(stage) = self.stages.get_mut(&id) else { return };
         if ready && !std::mem::replace(&mut stage.ready, ready) {
             self.begin_wait(id);
+            self.find_shuffle_homes(id);
         }
         let Some(stage) = self.stages.get_mut(&id) else { return };
         stage.ready = ready;

@@ -28,7 +28,7 @@
 //! | `attempts`, `pace`, `durations` | smaller books: what runs, and how fast |
 //! | `demand` | which stages are wanted, and which of them can start |
 //! | `placement` | which waiting task goes to which free slot |
-//! | `locality`, `delay` | where a task likes to run, and how long it waits for that |
+//! | `locality`, `shuffle_homes`, `delay` | where a task likes to run, and how long it waits for that |
 //! | `clock`, `speculation` | what happens because time passes: waits end, slow tasks get a second attempt |
 //! | `reports` | a task finished or failed, a result was taken |
 //! | `recovery` | an executor or an output is lost |
@@ -137,6 +137,7 @@ mod recovery;
 mod reports;
 mod resources;
 mod scheduler;
+mod shuffle_homes;
 mod spec;
 mod speculation;
 mod stage;

@@ -1,4 +1,5 @@
-//! Where waiting partitions like to run: where their narrow input lies.
+//! Where waiting partitions like to run: where their narrow input lies, or where much of what they read of shuffles lies
+//! (`shuffle_homes.rs`).
 //!
 //! Two questions are asked when a slot is to be filled: "where would this partition like to run?", and "who would like
 //! to run on this executor?", for which every queue keeps hints.
@@ -16,7 +17,10 @@ pub(crate) fn narrow_input(spec: &StageSpec) -> Option<StageId> {
 impl Scheduler {
     /// Where a partition likes to run.
     pub(crate) fn home(&self, stage: &Stage, partition: u32) -> Option<ExecutorId> {
-        Some(self.stages.get(&narrow_input(&stage.spec)?)?.output(partition)?.executor)
+        match narrow_input(&stage.spec) {
+            Some(input) => Some(self.stages.get(&input)?.output(partition)?.executor),
+            None => *stage.homes.get(partition as usize)?,
+        }
     }
 
     /// A waiting partition of the stage that likes to run on the executor.
@@ -48,11 +52,11 @@ impl Scheduler {
         }
     }
 
-    /// Works out all hints of a stage anew: it is new, or all of its partitions wait again.
+    /// Works out all hints of a stage anew: it is new, or all of its partitions wait again, or like to run elsewhere.
     pub(crate) fn hint_all(&mut self, id: StageId) {
         let Some(mut stage) = self.stages.remove(&id) else { return };
         stage.queue.clear_local();
-        if narrow_input(&stage.spec).is_some() {
+        if narrow_input(&stage.spec).is_some() || !stage.homes.is_empty() {
             self.work += u64::from(stage.spec.partitions);
             for partition in 0..stage.spec.partitions {
                 if let Some(executor) = self.home(&stage, partition) {

@@ -59,6 +59,8 @@ pub(crate) struct Stage {
     pub(crate) running: BTreeMap<u32, Running>,
     /// Which of those are slow.
     pub(crate) pace: Pace,
+    /// Where partitions of a stage that reads shuffles like to run, one each; empty if nowhere in particular.
+    pub(crate) homes: Vec<Option<ExecutorId>>,
     /// Until then, partitions whose place is busy wait for it.
     pub(crate) wait_until: Duration,
     /// The time it wants to be looked at again; `clock.rs` keeps this.
@@ -99,6 +101,7 @@ impl Stage {
             queue: Queue::all(spec.partitions),
             running: BTreeMap::new(),
             pace: Pace::new(config.speculation.filter(|_| spec.speculate)),
+            homes: vec![],
             wait_until: Duration::ZERO,
             alarm: None,
             missing: spec.partitions,

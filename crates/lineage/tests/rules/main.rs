@@ -10,6 +10,7 @@ mod nodes;
 mod offers;
 mod recovery;
 mod results;
+mod shuffle_homes;
 mod speculation;
 mod submission;
 mod waiting;
