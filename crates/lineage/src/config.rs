@@ -12,6 +12,9 @@ pub struct SchedulerConfig {
     pub max_fetch_failures: u32,
     /// For so many ended jobs, `job_progress` and `recomputed` still answer.
     pub remembered_jobs: usize,
+    /// A task that had too little memory is tried again with twice as much, up to so many MiB. Who had that much and
+    /// still too little fails for good.
+    pub max_memory: u64,
     /// When a slow task gets a second attempt beside the first; `None` for never.
     pub speculation: Option<Speculation>,
     /// A partition whose narrow input lies on a busy executor waits for that executor, until its stage has gone so
@@ -25,6 +28,7 @@ impl Default for SchedulerConfig {
             max_failures: 4,
             max_fetch_failures: 16,
             remembered_jobs: 128,
+            max_memory: u64::MAX,
             speculation: None,
             locality_wait: Duration::ZERO,
         }

@@ -25,7 +25,7 @@
 //! | `scheduler`, `config` | the face: [`Scheduler::handle`] and the driver's questions, and how patient it is |
 //! | `graph`, `submission` | a spec is checked, put in order and registered |
 //! | `stage`, `job`, `queue`, `fleet` | the books: partitions and outputs, jobs, waiting partitions, slots |
-//! | `attempts`, `pace`, `durations` | smaller books: what runs, and how fast |
+//! | `attempts`, `pace`, `durations`, `grants` | smaller books: what runs, how fast, and with how much memory |
 //! | `demand` | which stages are wanted, and which of them can start |
 //! | `placement` | which waiting task goes to which free slot |
 //! | `locality`, `shuffle_homes`, `delay` | where a task likes to run, and how long it waits for that |
@@ -122,6 +122,7 @@ mod durations;
 mod error;
 mod event;
 mod fleet;
+mod grants;
 mod graph;
 mod ids;
 mod invariants;

@@ -26,6 +26,7 @@ impl Scheduler {
         if let Some(winner) = running.get(attempt) {
             stage.pace.finished(self.now.saturating_sub(winner.started));
             stage.pace.wins += u64::from(winner.speculative);
+            stage.grants.add(winner.memory);
         }
         let complete = stage.is_complete();
         let targets: Vec<JobId> = stage.target_of.iter().copied().collect();
@@ -99,8 +100,10 @@ impl Scheduler {
         let never_ran = matches!(error, TaskError::NotStarted(_));
         let still_runs = stage.end(partition, attempt, never_ran);
         let state = stage.tasks.get_mut(partition as usize)?;
+        let mut repeats = !error.is_retryable();
         if matches!(error, TaskError::Oom(_)) {
-            state.memory = state.memory.max(granted.saturating_mul(2));
+            repeats |= granted >= self.config.max_memory;
+            state.memory = state.memory.max(granted.saturating_mul(2).min(self.config.max_memory));
         }
         let (failures, limit) = match &error {
             TaskError::FetchFailed(_) | TaskError::NotStarted(_) => {
@@ -109,7 +112,7 @@ impl Scheduler {
             }
             _ => {
                 state.failures += 1;
-                (state.failures, if error.is_retryable() { self.config.max_failures } else { 1 })
+                (state.failures, if repeats { 1 } else { self.config.max_failures })
             }
         };
         let avoid = match &error {

@@ -11,6 +11,7 @@
 
 use crate::attempts::{Attempt, Running, Watch};
 use crate::config::SchedulerConfig;
+use crate::grants::Grants;
 use crate::ids::{ExecutorId, JobId, NodeId, StageId};
 use crate::output::MapOutput;
 use crate::pace::Pace;
@@ -59,6 +60,8 @@ pub(crate) struct Stage {
     pub(crate) running: BTreeMap<u32, Running>,
     /// Which of those are slow.
     pub(crate) pace: Pace,
+    /// What its tasks turned out to need.
+    pub(crate) grants: Grants,
     /// Where partitions of a stage that reads shuffles like to run, one each; empty if nowhere in particular.
     pub(crate) homes: Vec<Option<ExecutorId>>,
     /// Until then, partitions whose place is busy wait for it.
@@ -101,6 +104,7 @@ impl Stage {
             queue: Queue::all(spec.partitions),
             running: BTreeMap::new(),
             pace: Pace::new(config.speculation.filter(|_| spec.speculate)),
+            grants: Grants::default(),
             homes: vec![],
             wait_until: Duration::ZERO,
             alarm: None,
@@ -135,7 +139,7 @@ impl Stage {
 
     /// What the next attempt at the partition takes.
     pub(crate) fn needs(&self, partition: u32) -> Resources {
-        let memory = self.task(partition).map_or(0, |task| task.memory);
+        let memory = self.task(partition).map_or(0, |task| task.memory).max(self.grants.start());
         Resources { memory: self.spec.needs.memory.max(memory), ..self.spec.needs }
     }
 

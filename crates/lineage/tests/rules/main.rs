@@ -6,6 +6,7 @@
 mod failures;
 mod launching;
 mod lifetime;
+mod memory;
 mod nodes;
 mod offers;
 mod recovery;

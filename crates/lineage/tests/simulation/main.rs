@@ -20,7 +20,8 @@ type RandomStage = (u32, bool, Vec<u8>);
 
 fn lineage(stages: &[RandomStage]) -> Vec<StageSpec> {
     let build = |(at, (partitions, on_driver, edges)): (usize, &RandomStage)| {
-        let mut spec = StageSpec::new(StageId(at as u64), format!("s{at}"), *partitions);
+        let needs = Resources { cpus: 1000, memory: 100 };
+        let mut spec = StageSpec::new(StageId(at as u64), format!("s{at}"), *partitions).needs(needs);
         if edges.first().is_some_and(|edge| edge % 5 == 0) {
             spec = spec.without_speculation();
         }

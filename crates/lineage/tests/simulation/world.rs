@@ -13,6 +13,7 @@ const QUANTILE: u32 = 50;
 struct Running {
     inputs: Vec<(StageId, u32, ExecutorId, u32)>,
     killed: bool,
+    memory: u64,
 }
 
 struct Machine {
@@ -56,6 +57,8 @@ pub(crate) struct World {
     failures: BTreeMap<(StageId, u32), u32>,
     old_reports: Vec<Event>,
     recent_error: Option<TaskError>,
+    /// It came from a task that had all the memory there is.
+    had_all_memory: bool,
     /// Stages whose inputs were there after the last event.
     ready: BTreeSet<StageId>,
     /// When they became ready or last launched a task where its narrow input lies.
@@ -81,6 +84,7 @@ impl World {
             max_failures: 3,
             max_fetch_failures: 6,
             remembered_jobs: 4,
+            max_memory: 200,
             speculation: (timing & 1 != 0).then_some(speculation),
             locality_wait: Duration::from_millis(if timing & 2 != 0 { 9 } else { 0 }),
         };
@@ -103,6 +107,7 @@ impl World {
             failures: BTreeMap::new(),
             old_reports: vec![],
             recent_error: None,
+            had_all_memory: false,
             ready: BTreeSet::new(),
             last_local: BTreeMap::new(),
             seconds: 0,
@@ -165,6 +170,7 @@ impl World {
             85 => self.kill_machine(pick, false),
             86..89 => self.rot(pick),
             89..93 if self.faults == 2 => self.fail_some_task(pick, TaskError::Io("disk".into())),
+            93 if pick.is_multiple_of(2) => self.fail_some_task(pick, TaskError::Oom("sort".into())),
             93 => self.fail_some_task(pick, TaskError::Bug("panic".into())),
             94 if self.faults == 2 => {
                 let error = TaskError::User { kind: UserErrorKind::Compute, message: "division by zero".into() };
@@ -302,6 +308,7 @@ impl World {
         if !running.killed {
             *self.failures.entry((task.stage, task.partition)).or_default() += 1;
         }
+        self.had_all_memory = running.memory >= self.config.max_memory;
         self.report(Event::TaskFailed { executor, task, error });
     }
 

@@ -131,7 +131,9 @@ impl World {
             if spec.placement == Placement::Driver { machine.driver } else { machine.anywhere },
             "{task} misplaced"
         );
-        machine.tasks.insert(task, Running { inputs, killed: false });
+        let memory = self.scheduler.needs(task).memory;
+        assert!(memory <= self.config.max_memory, "{task} gets {memory}");
+        machine.tasks.insert(task, Running { inputs, killed: false, memory });
         assert!(machine.tasks.len() <= machine.slots as usize, "{executor} has more tasks than slots");
     }
 
@@ -164,7 +166,8 @@ impl World {
                 match error {
                     TaskError::FetchFailed(_) => assert!(*failures >= self.config.max_fetch_failures),
                     error => {
-                        assert!(!error.is_retryable() || *failures >= self.config.max_failures);
+                        let final_oom = matches!(error, TaskError::Oom(_)) && self.had_all_memory;
+                        assert!(final_oom || !error.is_retryable() || *failures >= self.config.max_failures);
                         assert!(self.failures[&(task.stage, task.partition)] >= *failures);
                     }
                 }
