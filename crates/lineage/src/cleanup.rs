@@ -123,9 +123,7 @@ impl Scheduler {
             }
         }
         let next_attempt = stage.tasks.iter().map(|t| t.next_attempt).max().unwrap_or(0);
-        if next_attempt > 0 {
-            self.retired.insert(id, next_attempt);
-        }
+        self.retired.add(id, next_attempt);
         self.speculating.remove(&id);
         self.holding.remove(&id);
         if let Some(alarm) = stage.alarm {

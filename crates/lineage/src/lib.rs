@@ -25,7 +25,7 @@
 //! | `scheduler`, `config` | the face: [`Scheduler::handle`] and the driver's questions, and how patient it is |
 //! | `graph`, `submission` | a spec is checked, put in order and registered |
 //! | `stage`, `job`, `queue`, `fleet` | the books: partitions and outputs, jobs, waiting partitions, slots |
-//! | `attempts`, `pace`, `durations`, `grants` | smaller books: what runs, how fast, and with how much memory |
+//! | `attempts`, `pace`, `durations`, `grants`, `retired` | smaller books: what runs, how fast, with how much memory; what is left of a stage |
 //! | `demand` | which stages are wanted, and which of them can start |
 //! | `placement` | which waiting task goes to which free slot |
 //! | `locality`, `shuffle_homes`, `delay` | where a task likes to run, and how long it waits for that |
@@ -137,6 +137,7 @@ mod queue;
 mod recovery;
 mod reports;
 mod resources;
+mod retired;
 mod scheduler;
 mod shuffle_homes;
 mod spec;

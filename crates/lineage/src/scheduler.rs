@@ -10,6 +10,7 @@ use crate::fleet::Fleet;
 use crate::ids::{ExecutorId, JobId, StageId, TaskId};
 use crate::job::{EndedJob, Job};
 use crate::resources::Resources;
+use crate::retired::Retired;
 use crate::spec::{Placement, StageSpec};
 use crate::stage::{Located, Stage};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -28,9 +29,8 @@ pub struct Scheduler {
     pub(crate) runnable_jobs: BTreeSet<JobId>,
     /// The job that was served last; the next one in order is next.
     pub(crate) turn: Option<JobId>,
-    /// For forgotten stages that had been launched: an attempt number that was never used. This is all that stays of
-    /// a stage, so that a report about an old attempt can never be taken for one about a new attempt.
-    pub(crate) retired: BTreeMap<StageId, u32>,
+    /// What is left of forgotten stages.
+    pub(crate) retired: Retired,
     /// The alarms of all stages.
     pub(crate) alarms: BTreeSet<(Duration, StageId)>,
     /// Stages with late tasks, and perhaps some that have none any more.

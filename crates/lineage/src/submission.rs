@@ -51,7 +51,7 @@ impl Scheduler {
                 parent.readers.insert(id);
             }
         }
-        let first_attempt = self.retired.remove(&id).unwrap_or(0);
+        let first_attempt = self.retired.first_attempt(id);
         self.stages.insert(id, Stage::new(spec, first_attempt, &self.config));
         self.hint_all(id);
         self.refresh(id);
