@@ -16,6 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound::{Excluded, Unbounded};
 use std::time::Duration;
 
+/// Nothing is late at the moment it starts, whatever the rule says: a clock that wakes us must be able to move on.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 /// How a stage's tasks are getting on.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
@@ -83,7 +86,7 @@ impl Pace {
         }
         let median = u64::try_from(self.finished.median()?.as_micros()).unwrap_or(u64::MAX);
         let limit = median.saturating_mul(u64::from(rule.multiplier_percent)) / 100;
-        Some(rule.minimum.max(Duration::from_micros(limit)))
+        Some(rule.minimum.max(Duration::from_micros(limit)).max(SHORTEST))
     }
 
     /// When the next task will be late.

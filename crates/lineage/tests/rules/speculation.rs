@@ -59,6 +59,20 @@ fn what_is_slow_depends_on_the_others() {
 }
 
 #[test]
+fn absurd_rules_do_not_make_the_clock_spin() {
+    let speculation = Speculation { quantile_percent: 0, multiplier_percent: 0, minimum: Duration::ZERO };
+    let config = SchedulerConfig { speculation: Some(speculation), ..SchedulerConfig::default() };
+    let mut b = Bench::with(config, &[1, 1]);
+    b.send(job(0, [stage(0, 3)], 0)).finish(0, t(0, 0, 0));
+    assert_eq!(b.launched(), [(0, t(0, 2, 0))]);
+    // `send` checks that every tick lies ahead.
+    while let Some(at) = b.next_tick() {
+        b.tick(at);
+    }
+    assert_eq!(b.finish(0, t(0, 2, 0)).launched(), [(0, t(0, 1, 1))]);
+}
+
+#[test]
 fn the_first_result_counts_and_the_other_attempt_is_killed() {
     for copy_wins in [true, false] {
         let mut b = one_is_slow();
