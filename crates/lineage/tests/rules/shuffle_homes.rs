@@ -68,11 +68,11 @@ fn it_is_worked_out_again_when_inputs_moved() {
     b.send(job(0, [stage(0, 2), stage(1, 2).reads(StageId(0), Shuffle)], 1));
     b.finish_with(0, t(0, 0, 0), &[9, 9]).finish_with(1, t(0, 1, 0), &[5, 5]);
     assert_eq!(b.launched(), [(0, t(1, 0, 0)), (1, t(1, 1, 0))]);
-    b.executor(2, 1, false, true);
+    b.executor(2, 2, false, true);
     b.fail(1, t(1, 1, 0), fetch_failed(t(0, 0, 0), 0, FetchCause::Gone));
-    assert_eq!(b.launched(), [(1, t(0, 0, 1))]);
-    b.finish_with(1, t(0, 0, 1), &[9, 9]);
-    assert_eq!(b.launched().len(), 1);
+    assert_eq!(b.launched(), [(2, t(0, 0, 1))]);
+    b.executor(1, 8, false, true).finish_with(2, t(0, 0, 1), &[9, 9]);
+    assert_eq!(b.launched(), [(2, t(1, 1, 1))], "though executor 1 has more room");
 }
 
 #[test]
