@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
+#[path = "../shell/object_stores.rs"]
+mod object_stores;
 #[path = "../shell/pty.rs"]
 mod pty;
 #[path = "../shell/run.rs"]
@@ -11,6 +13,7 @@ mod scripts {
     use super::run::*;
     use std::io::{BufRead, BufReader};
     use std::process::Stdio;
+    use std::time::Duration;
 
     #[test]
     fn statements_run_in_the_order_of_the_command_line() {
@@ -62,6 +65,24 @@ mod scripts {
     }
 
     #[test]
+    fn only_the_cause_of_an_error_is_told() {
+        for (sql, message) in [
+            ("select cast('x' as int)", "-e:1:13: Arrow error: Cast error: Cannot cast string 'x' to value"),
+            ("set datafusion.execution.batch_size = many", ": option datafusion.execution.batch_size: Error parsing"),
+            ("select a, count(*) from (values (1)) t(a)", "an aggregate function: column \"t.a\" must appear in"),
+        ] {
+            let ran = run(&["-e", sql]);
+            assert!(ran.status == 1 && ran.err.contains(message), "{sql}: {}", ran.err);
+        }
+    }
+
+    #[test]
+    fn a_statement_may_begin_with_a_comment() {
+        let ran = run(&["-q", "--format", "csv", "-e", "-- note\nselect 1 as a", "--no-header"]);
+        assert_eq!((ran.out.as_str(), ran.err.as_str(), ran.status), ("1\n", "", 0));
+    }
+
+    #[test]
     fn keep_going_runs_the_rest_and_still_fails() {
         let ran =
             run(&["--keep-going", "--format", "csv", "-e", "nonsense; select 1 as a; select b", "-e", "select 2 as c"]);
@@ -75,15 +96,28 @@ mod scripts {
             &["--format", "xml"][..],
             &["--nope"],
             &["-m", "nowhere[2]"],
+            &["-m", "zk://nowhere:port/mesos"],
             &["--conf", "no.such.option=1", "-e", "select 1"],
+            &["--conf", "datafusion.execution.batch_sizes=1", "-e", "select 1"],
+            &["--conf", "datafusion.execution.batch_size=many", "-e", "select 1"],
         ] {
             let ran = run(args);
             assert_eq!((ran.status, ran.out.as_str()), (2, ""), "{args:?}: {}", ran.err);
+            assert!(ran.err.starts_with("error: "), "{args:?}: {}", ran.err);
+            let datafusion = args.iter().any(|arg| arg.starts_with("datafusion."));
+            assert!(!datafusion || ran.err.lines().count() == 1, "{args:?}: {}", ran.err);
         }
         let ran = run(&["-f", "/no/such/file.sql", "-e", "select 1"]);
         assert_eq!((ran.status, ran.out.as_str()), (1, ""));
-        assert!(run(&["--help"]).out.contains("Examples:"));
+        let help = run(&["--help"]).out;
+        assert!(help.contains("Examples:") && help.contains("docs/config.md"), "{help}");
         assert!(run(&["--version"]).out.starts_with("dpark-sql "));
+    }
+
+    #[test]
+    fn an_empty_master_is_none() {
+        let ran = run_on("", &["-q", "--format", "csv", "-e", "select 1 as a"]);
+        assert_eq!((ran.out.as_str(), ran.err.as_str(), ran.status), ("a\n1\n", "", 0));
     }
 
     #[test]
@@ -118,6 +152,16 @@ mod scripts {
         assert_eq!(of("markdown").lines().nth(2), Some("| 1 | a,\"b | 1.5 |"));
         assert!(of("vertical").contains("-[ RECORD 2 ]"));
         assert_eq!(of("table").lines().count(), 7);
+    }
+
+    #[test]
+    fn a_null_inside_a_value_is_seen() {
+        let sql = "select [1, null, 2] as l, {a: null} as s, null as n";
+        for format in ["table", "vertical", "markdown"] {
+            let out = run(&["--format", format, "-e", sql]).out;
+            assert!(out.contains("[1, NULL, 2]") && out.contains("{a: NULL}"), "{format}: {out}");
+        }
+        assert_eq!(csv(sql), "l,s,n\n\"[1,null,2]\",\"{\"\"a\"\":null}\",\n");
     }
 
     #[test]
@@ -157,12 +201,31 @@ mod scripts {
         let sql = "select count(*) from generate_series(1, 3000000) a, generate_series(1, 3000000) b where a.value % 7 = b.value % 11";
         for (signal, status) in [(libc::SIGINT, 130), (libc::SIGTERM, 143)] {
             let child = shell(&["-q", "--output", output, "-e", sql]).stderr(Stdio::piped()).spawn().unwrap();
-            std::thread::sleep(std::time::Duration::from_millis(700));
+            std::thread::sleep(Duration::from_millis(700));
             // SAFETY: a signal to a child that has not been waited for.
             unsafe { libc::kill(child.id() as i32, signal) };
             let ended = child.wait_with_output().unwrap();
             assert_eq!(ended.status.code(), Some(status), "{}", String::from_utf8_lossy(&ended.stderr));
             assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "a temporary file is left");
+        }
+    }
+
+    #[test]
+    fn signals_leave_nothing_in_the_directory_for_shuffles() {
+        let dir = tempfile::tempdir().unwrap();
+        for (signal, status) in [(libc::SIGTERM, 143), (libc::SIGINT, 130), (libc::SIGHUP, 129)].repeat(2) {
+            let conf = format!("dir={}", dir.path().display());
+            let sql = "select count(*) from generate_series(1, 100000000000)";
+            let child = shell(&["-q", "--conf", &conf, "-e", sql]).stderr(Stdio::piped()).spawn().unwrap();
+            wait_until("the shell should be busy", Duration::from_secs(60), || Process::is_busy(child.id()));
+            let entries = || std::fs::read_dir(dir.path()).unwrap().flatten().map(|entry| entry.path());
+            assert_eq!(entries().count(), 1);
+            // SAFETY: a signal to a child that has not been waited for.
+            unsafe { libc::kill(child.id() as i32, signal) };
+            let ended = child.wait_with_output().unwrap();
+            assert_eq!(ended.status.code(), Some(status), "{}", String::from_utf8_lossy(&ended.stderr));
+            let left: Vec<_> = entries().collect();
+            assert!(left.is_empty(), "left behind by signal {signal}: {left:?}");
         }
     }
 
@@ -239,6 +302,43 @@ mod scripts {
         for text in ["a,Int64,NO", "datafusion,public,v,VIEW", "datafusion.execution.batch_size,77", "logical_plan"] {
             assert!(out.contains(text), "{text}: {out}");
         }
+    }
+
+    #[test]
+    fn what_tasks_take_is_set_by_the_session() {
+        let args = ["-q", "--format", "csv", "--no-header", "--conf", "task.cpus=2"];
+        let script = "SET task.memory = '2GB'; SHOW task.memory; SHOW task.cpus; SET task.cpus = '0.5'; SHOW task.cpus; SELECT 1";
+        let ran = run_input(&args, script);
+        assert_eq!((ran.out.as_str(), ran.err.as_str()), ("task.memory,2048MiB\ntask.cpus,2\ntask.cpus,0.5\n1\n", ""));
+        for (sql, words) in [
+            ("SET task.memory = 'much'", "bytes, e.g. 512MB"),
+            ("SET task.cpus = '0'", "cores"),
+            ("SET task.max_failures = '1'", "when the context starts"),
+            ("SET task.colour = 'red'", "task.colour"),
+        ] {
+            let ran = run(&["-e", sql]);
+            assert!(ran.status == 1 && ran.err.contains(words), "{sql}: {}", ran.err);
+        }
+    }
+
+    #[test]
+    fn what_is_given_at_the_start_says_so() {
+        let keys = || dpark::OPTIONS.iter().map(|o| o.key).filter(|key| !["task.cpus", "task.memory"].contains(key));
+        let script: String = keys().map(|key| format!("SET {key} = '1';\n")).collect();
+        let ran = run_input(&["--keep-going"], &script);
+        for key in keys() {
+            let hint = format!(": {key} is given when the context starts, by --conf {key}=");
+            assert!(ran.err.contains(&hint), "{key}: {}", ran.err);
+        }
+        assert_eq!(ran.status, 1);
+    }
+
+    #[test]
+    fn from_alone_selects_all() {
+        let from = "from (values (1, 2)) t(a, b)";
+        assert_eq!(csv(&format!("{from}; create view v as {from}; from v")), "a,b\n1,2\n".repeat(2));
+        let both = format!("with w as ({from}) select a as n from w union all select b from ({from}) order by n");
+        assert_eq!(csv(&both), "n\n1\n2\n");
     }
 
     #[test]
@@ -490,7 +590,8 @@ mod prompt {
         terminal.line("select 1 as a;");
         terminal.line("\\o");
         terminal.line("\\nonsense");
-        terminal.wait_for("No command \\nonsense");
+        let shown = terminal.wait_for("No command \\nonsense; \\? lists them");
+        assert!(!shown.contains("External error"), "{shown}");
         assert_eq!(std::fs::read_to_string(&out).unwrap(), "a\n1\n");
         terminal.line("\\set datafusion.execution.batch_size 99");
         terminal.line("show datafusion.execution.batch_size;");

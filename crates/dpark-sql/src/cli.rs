@@ -41,7 +41,7 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
-    /// Set an option (repeatable); `SHOW ALL` lists them
+    /// Set an option (repeatable): one of docs/config.md, or one of DataFusion's, which `SHOW ALL` lists
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) conf: Vec<(String, String)>,
 
@@ -70,7 +70,8 @@ pub(crate) struct Cli {
 #[derive(Args, Debug)]
 pub(crate) struct Sources {
     /// Run statements separated by `;` (repeatable, keeps its order with -f)
-    #[arg(short = 'e', long = "execute", value_name = "SQL")]
+    // A statement may begin with a comment.
+    #[arg(short = 'e', long = "execute", value_name = "SQL", allow_hyphen_values = true)]
     execute: Vec<String>,
 
     /// Run the statements of a file, `-` for standard input (repeatable, keeps its order with -e)
@@ -150,6 +151,7 @@ mod tests {
             sources(&["-f", "a", "-e", "1", "--file=b", "-e2", "-f", "-"]),
             [file("a"), text(1, "1"), file("b"), text(2, "2"), Source::Stdin]
         );
+        assert_eq!(sources(&["-e", "-- note\nselect 1"]), [text(1, "-- note\nselect 1")]);
         assert_eq!(sources(&["-"]), [Source::Stdin]);
         assert_eq!(sources(&["-q"]), []);
     }

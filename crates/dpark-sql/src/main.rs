@@ -7,7 +7,7 @@
 //! | `shell`, `query` | statements run one after the other; one statement running |
 //! | `format` | results as text |
 //! | `sink` | where results go: standard output, pager, file |
-//! | `progress`, `console`, `interrupt`, `stop` | the progress line, messages, signals, ends |
+//! | `progress`, `console`, `errors`, `interrupt`, `stop` | the progress line, messages, errors, signals, ends |
 //! | `settings` | what can be set |
 //! | `prompt` | the interactive part: editing, completion, colours, backslash commands |
 
@@ -15,6 +15,7 @@
 
 mod cli;
 mod console;
+mod errors;
 mod format;
 mod interrupt;
 mod progress;

@@ -1,6 +1,7 @@
 //! The shell itself: runs scripts statement by statement, writes results, reports errors.
 
 use crate::console::{self, say};
+use crate::errors;
 use crate::format::{Format, Layout, RowWriter, writer};
 use crate::interrupt::Interrupts;
 use crate::progress::ProgressLine;
@@ -11,7 +12,7 @@ use crate::stop::{Stop, is_closed_pipe};
 use arrow::array::{Array, UInt64Array};
 use arrow::record_batch::RecordBatch;
 use datafusion::error::{DataFusionError, Result};
-use dpark::sql::{Gives, Parsed, ParserSettings, Script, SqlError, locate};
+use dpark::sql::{Gives, Parsed, ParserSettings, Script};
 use dpark::{Context, EngineEvent};
 use std::time::{Duration, Instant};
 use tokio::sync::broadcast;
@@ -106,8 +107,7 @@ impl Shell {
             Err(Failure::Error(error)) if is_closed_pipe(&error) && self.interactive => Ok(()),
             Err(Failure::Error(error)) if is_closed_pipe(&error) => Err(Stop::Closed),
             Err(Failure::Error(error)) => {
-                let error: SqlError = locate(&error, text, &parsed.span);
-                say(error.render(name));
+                say(errors::of_statement(&error, text, parsed).render(name));
                 Err(Stop::Failed)
             }
         }

@@ -2,6 +2,7 @@
 
 use crate::cli::{Cli, Source};
 use crate::console::say;
+use crate::errors;
 use crate::interrupt::Interrupts;
 use crate::prompt;
 use crate::settings::Settings;
@@ -73,9 +74,13 @@ async fn open(cli: &Cli, interactive: bool) -> Result<Shell, Stop> {
     let interrupts = if interactive { Interrupts::interactive() } else { Interrupts::script() };
     let interrupts = interrupts.map_err(|error| wrong_usage(error.to_string()))?;
     let ctx = context(cli).map_err(|error| match error {
-        Error::Master(_) | Error::Option { .. } | Error::UnknownOption { .. } | Error::ConfigFile { .. } => {
-            wrong_usage(error.to_string())
-        }
+        Error::Master(_)
+        | Error::Address(_)
+        | Error::Option { .. }
+        | Error::UnknownOption { .. }
+        | Error::ConfigFile { .. } => wrong_usage(error.to_string()),
+        // Before anything runs DataFusion has only its own options to complain of.
+        Error::DataFusion(error) => wrong_usage(errors::message(&error)),
         error => {
             say(error);
             Stop::Failed

@@ -78,7 +78,7 @@ pub(crate) struct ConfigFile {
 impl ConfigFile {
     /// Reads `DPARK_CONF`, which must exist when set, or else `dpark/dpark.toml` in the user's configuration directory.
     pub(crate) fn load() -> Result<Self> {
-        let named = std::env::var_os("DPARK_CONF").map(PathBuf::from);
+        let named = std::env::var_os("DPARK_CONF").filter(|path| !path.is_empty()).map(PathBuf::from);
         let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config"));
         let usual = || std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).or_else(home);
         let Some(path) = named.clone().or_else(|| usual().map(|dir| dir.join("dpark/dpark.toml"))) else {
@@ -100,21 +100,39 @@ impl ConfigFile {
         Error::ConfigFile { path: self.path.display().to_string(), detail: error.to_string() }
     }
 
-    /// The options as text.
-    pub(crate) fn options(&self) -> impl Iterator<Item = (&str, String)> {
-        self.conf.iter().map(|(key, value)| {
-            let value = match value {
-                toml::Value::String(text) => text.clone(),
-                other => other.to_string(),
-            };
-            (key.as_str(), value)
-        })
+    /// The options as text. `shuffle.partitions = 3` without quotes is a table in a table, and means the same.
+    pub(crate) fn options(&self) -> Vec<(String, String)> {
+        let mut options = vec![];
+        self.conf.iter().for_each(|(key, value)| flatten(key, value, &mut options));
+        options
+    }
+}
+
+fn flatten(key: &str, value: &toml::Value, options: &mut Vec<(String, String)>) {
+    match value {
+        toml::Value::Table(table) => {
+            table.iter().for_each(|(inner, value)| flatten(&format!("{key}.{inner}"), value, options));
+        }
+        toml::Value::String(text) => options.push((key.to_owned(), text.clone())),
+        other => options.push((key.to_owned(), other.to_string())),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_need_no_quotes() {
+        let file: ConfigFile = toml::from_str(
+            "[conf]\nshuffle.partitions = 3\n'task.cpus' = '0.5'\n[conf.datafusion.execution]\nbatch_size = 10",
+        )
+        .unwrap();
+        let options = file.options();
+        let options: Vec<_> = options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        let expected = [("datafusion.execution.batch_size", "10"), ("shuffle.partitions", "3"), ("task.cpus", "0.5")];
+        assert_eq!(options, expected);
+    }
 
     #[test]
     fn masters_are_parsed() {

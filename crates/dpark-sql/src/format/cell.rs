@@ -49,6 +49,8 @@ impl<'a> Cells<'a> {
     ) -> Result<Self> {
         // A value that cannot be shown (a date beyond the calendar) is an error, not the word ERROR among the data.
         let display: Display<'a> = Display::try_from(values)?.with_display_error(false);
+        // Reached inside of nested values only, where nothing at all would look like an empty string.
+        let display = if values.null.is_empty() { display.with_null("NULL") } else { display };
         let fields = batch.schema_ref().fields();
         // The fields outlive the batch's borrow because the batch owns its schema.
         let columns =

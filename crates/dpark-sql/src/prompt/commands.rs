@@ -2,6 +2,7 @@
 
 use super::names::{TableName, provider, table_names};
 use crate::console::say;
+use crate::errors;
 use crate::settings::{Expanded, Settings};
 use crate::shell::Shell;
 use crate::sink::Sink;
@@ -46,7 +47,7 @@ pub(super) async fn run(shell: &mut Shell, line: &str) -> std::result::Result<()
         _ => Err(error(format!("No command {command}; \\? lists them"))),
     };
     outcome.map_err(|error| {
-        say(error.strip_backtrace());
+        say(errors::message(&error));
         Stop::Failed
     })
 }
@@ -157,7 +158,7 @@ fn switch(shell: &mut Shell, name: &str, value: &str) -> Result<()> {
 
 async fn set(shell: &mut Shell, argument: &str) -> std::result::Result<(), Stop> {
     let failed = |error: DataFusionError| {
-        say(error.strip_backtrace());
+        say(errors::message(&error));
         Stop::Failed
     };
     if argument.is_empty() {

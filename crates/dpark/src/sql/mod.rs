@@ -9,6 +9,7 @@
 //! | `source` | positions: line and column to byte offset and back |
 //! | `script` | a text cut into statements, one after the other |
 //! | `parser` | the dialect extension: `EXPLAIN LINEAGE`, `CACHE TABLE`, `UNCACHE TABLE` |
+//! | `from_first` | `FROM t` without `SELECT` |
 //! | `statement` | what a parsed statement is and what it gives back |
 //! | `error` | the error with its caret |
 //! | `locate` | finds the place in the text that a planning error speaks of |
@@ -20,6 +21,7 @@ mod caching;
 mod error;
 mod execute;
 mod files;
+mod from_first;
 mod lineage;
 mod locate;
 mod parser;

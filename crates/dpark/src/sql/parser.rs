@@ -8,6 +8,7 @@
 //!
 //! None of the new words is reserved: `lineage`, `cache` and `lazy` stay good names for tables and columns.
 
+use super::from_first::select_all;
 use super::statement::Statement;
 use datafusion::common::{Diagnostic, Span};
 use datafusion::error::{DataFusionError, Result};
@@ -52,13 +53,19 @@ impl DparkParser<'_> {
                 let if_exists = self.inner.parser.parse_keywords(&[Keyword::IF, Keyword::EXISTS]);
                 Ok(Statement::UncacheTable { name: self.inner.parser.parse_object_name(false)?, if_exists })
             }
-            _ => Ok(Statement::DataFusion(Box::new(self.inner.parse_statement()?))),
+            _ => Ok(Statement::DataFusion(Box::new(self.datafusion_statement()?))),
         }
+    }
+
+    fn datafusion_statement(&mut self) -> Result<DfStatement> {
+        let mut statement = self.inner.parse_statement()?;
+        select_all(&mut statement);
+        Ok(statement)
     }
 
     fn explain_lineage(&mut self) -> Result<Statement> {
         let start = self.inner.parser.peek_token();
-        let statement = self.inner.parse_statement()?;
+        let statement = self.datafusion_statement()?;
         if matches!(statement, DfStatement::Explain(_)) {
             return expected("a query to explain", &start);
         }
@@ -71,8 +78,9 @@ impl DparkParser<'_> {
             return Ok(Statement::CacheTable { name, query: None, lazy });
         }
         let query = ast::Statement::Query(self.inner.parser.parse_query()?);
-        let query = Some(Box::new(DfStatement::Statement(Box::new(query))));
-        Ok(Statement::CacheTable { name, query, lazy })
+        let mut query = DfStatement::Statement(Box::new(query));
+        select_all(&mut query);
+        Ok(Statement::CacheTable { name, query: Some(Box::new(query)), lazy })
     }
 
     /// Nothing may follow a statement but its `;`.

@@ -1,0 +1,163 @@
+//! Data sets written by tasks and committed by the driver.
+//!
+//! ```text
+//! dir/_temporary/part-00000.<attempt>.parquet   written by tasks, one a partition and attempt
+//! dir/part-00000.parquet                        renamed when every partition has a finished attempt
+//! dir/_SUCCESS                                  last: a reader that waits for it never sees a part
+//! ```
+//!
+//! A target that exists and is not empty is refused before anything runs; a failed write leaves the target as it was.
+
+use super::{Written, at};
+use crate::driver::{Driver, JobReport};
+use crate::job_exec::{Started, start};
+use arrow::array::AsArray;
+use arrow::datatypes::UInt64Type;
+use arrow::record_batch::RecordBatch;
+use datafusion::catalog::Session;
+use datafusion::common::{Result, exec_err, plan_err};
+use datafusion::datasource::file_format::FileFormatFactory;
+use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::logical_expr::dml::CopyTo;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_planner::PhysicalPlanner;
+use datafusion::prelude::SessionConfig;
+use dpark_plan::write::{ParquetWriteExec, option_texts, writer_options};
+use futures::TryStreamExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+const TEMPORARY: &str = "_temporary";
+
+/// A data set to be written to a directory.
+#[derive(Debug, Clone)]
+pub(crate) struct Write {
+    input: Arc<dyn ExecutionPlan>,
+    dir: PathBuf,
+    /// See [`option_texts`].
+    options: Vec<(String, String)>,
+}
+
+impl Write {
+    /// Plans a copy to the directory `dir`; `None` if its format is not Parquet after all.
+    pub(crate) async fn plan(
+        copy: &CopyTo,
+        dir: PathBuf,
+        factory: &dyn FileFormatFactory,
+        planner: &dyn PhysicalPlanner,
+        session: &dyn Session,
+    ) -> Result<Option<Self>> {
+        // The session's settings, the caller's in their place, and above them the statement's.
+        let of_format = |key: &&String| *key != "single_file_output" && !key.starts_with("execution.");
+        let options = copy.options.iter().filter(|(key, _)| of_format(key));
+        let format = factory.create(session, &options.map(|(key, value)| (key.clone(), value.clone())).collect())?;
+        let Some(format) = format.downcast_ref::<ParquetFormat>() else {
+            return Ok(None);
+        };
+        let input = planner.create_physical_plan(&copy.input, session).await?;
+        let options = option_texts(format.options());
+        // Wrong options are told before anything is touched.
+        writer_options(&options, &input.schema())?;
+        Ok(Some(Self { input, dir, options }))
+    }
+
+    /// Where it goes.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The job's last stage: its tasks write their files below the temporary directory.
+    pub(crate) fn tasks(&self) -> Arc<dyn ExecutionPlan> {
+        let temporary = self.dir.join(TEMPORARY);
+        Arc::new(ParquetWriteExec::new(Arc::clone(&self.input), temporary, self.options.clone()))
+    }
+
+    /// Runs the job and commits what it wrote.
+    pub(crate) async fn run(
+        &self,
+        driver: &Arc<Driver>,
+        config: &SessionConfig,
+        report: Option<oneshot::Sender<JobReport>>,
+    ) -> Result<Written> {
+        let attempt = Attempt::begin(&self.dir)?;
+        let Started { target, stages, rows } = start(driver, self.tasks(), config, report)?;
+        let manifests: Vec<RecordBatch> = rows.try_collect().await?;
+        let (mut files, mut rows) = (vec![], 0);
+        for manifest in &manifests {
+            files.extend(manifest.column(0).as_string::<i32>().iter().flatten().map(str::to_owned));
+            rows += manifest.column(1).as_primitive::<UInt64Type>().iter().flatten().sum::<u64>();
+        }
+        attempt.commit(&files)?;
+        Ok(Written { target, stages, rows })
+    }
+}
+
+/// A write that is not committed yet: what it made is removed when it is dropped.
+struct Attempt {
+    dir: PathBuf,
+    made_dir: bool,
+    committed: bool,
+}
+
+impl Attempt {
+    fn begin(dir: &Path) -> Result<Self> {
+        let made_dir = match std::fs::read_dir(dir) {
+            Ok(mut entries) => {
+                if let Some(entry) = entries.next() {
+                    let left = entry.is_ok_and(|entry| entry.file_name() == TEMPORARY) && entries.next().is_none();
+                    if left {
+                        return exec_err!(
+                            "cannot write to {}: another write is under way, or was killed and left {TEMPORARY} behind; \
+                             in that case remove it",
+                            dir.display()
+                        );
+                    }
+                    return exec_err!(
+                        "cannot write to {}: it exists and is not empty; choose another directory or remove it first",
+                        dir.display()
+                    );
+                }
+                false
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
+            Err(error) => return plan_err!("cannot write to {}: {error}", dir.display()),
+        };
+        std::fs::create_dir_all(dir.join(TEMPORARY)).map_err(|error| at(dir, error))?;
+        Ok(Self { dir: dir.to_path_buf(), made_dir, committed: false })
+    }
+
+    fn commit(mut self, files: &[String]) -> Result<()> {
+        let temporary = self.dir.join(TEMPORARY);
+        for file in files {
+            let Some((part, _)) = file.split_once('.') else {
+                return exec_err!("a task wrote a file with the unexpected name {file}");
+            };
+            let name = self.dir.join(format!("{part}.parquet"));
+            std::fs::rename(temporary.join(file), &name).map_err(|error| at(&name, error))?;
+        }
+        std::fs::remove_dir_all(&temporary).map_err(|error| at(&temporary, error))?;
+        let success = self.dir.join("_SUCCESS");
+        std::fs::write(&success, "").map_err(|error| at(&success, error))?;
+        self.committed = true;
+        Ok(())
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if self.committed {
+            return;
+        }
+        let _ = std::fs::remove_dir_all(self.dir.join(TEMPORARY));
+        // Parts that were renamed before a failed commit are ours: the directory was empty when the write began.
+        for entry in std::fs::read_dir(&self.dir).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with("part-") {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+        if self.made_dir {
+            let _ = std::fs::remove_dir(&self.dir);
+        }
+    }
+}
