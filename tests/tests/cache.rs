@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test, with a main of its own")]
 
+use arrow::util::pretty::pretty_format_batches;
 use dpark::Context;
 use dpark::prelude::{DataFrameExt, Rdd};
 use dpark_lineage::StageId;
@@ -18,8 +19,9 @@ type Test = fn(&str) -> Result<(), Failed>;
 fn main() {
     dpark::init();
     let args = Arguments::from_args();
-    let tests: [(&str, Test); 4] = [
+    let tests: [(&str, Test); 5] = [
         ("computed_once", computed_once),
+        ("counted", counted),
         ("freed", freed),
         ("shared_by_threads", shared_by_threads),
         ("short_of_memory", short_of_memory),
@@ -110,6 +112,40 @@ fn computed_once(master: &str) -> Result<(), Failed> {
         assert!(!story.started.is_empty());
         assert!(story.started.iter().all(|(task, _)| task.stage != kept), "{:?}", story.started);
         assert_eq!(place.computed(), 100);
+        Ok(())
+    })
+}
+
+/// Once the rows are there, the planner knows how many: counting them takes no task, and it orders
+/// joins by that. After `unpersist` it knows nothing any more.
+fn counted(master: &str) -> Result<(), Failed> {
+    let place = Place::new()?;
+    on(master, &place.work, &[], async |ctx| {
+        let rows = rows(ctx, &place, workers(master))?.cache().await?;
+        ctx.register("kept", &rows)?;
+        let count = async || -> Result<Vec<i64>, Failed> {
+            Ok(ctx.sql("SELECT count(*) FROM kept").await?.rdd::<i64>()?.collect().await?)
+        };
+        let mut story = Story::of(ctx);
+        assert_eq!((count().await?, place.computed()), (vec![100], 100));
+        let kept = story.catch_up().stages[0];
+        assert!(story.started.iter().any(|(task, _)| task.stage == kept));
+
+        story.started.clear();
+        assert_eq!(count().await?, [100]);
+        story.catch_up();
+        assert!(story.started.len() <= 1, "nothing is read: {:?}", story.started);
+        ctx.sql("SET datafusion.explain.show_statistics = true").await?;
+        let plan = async || -> Result<String, Failed> {
+            let rows = ctx.sql("EXPLAIN SELECT _1 FROM kept WHERE _1 > 7").await?.collect().await?;
+            Ok(pretty_format_batches(&rows)?.to_string())
+        };
+        let known = plan().await?;
+        assert!(known.contains("Rows=Exact(100)"), "{known}");
+        ctx.unpersist(&rows.to_df());
+        let unknown = plan().await?;
+        assert!(!unknown.contains("Rows=Exact(100)"), "{unknown}");
+        assert_eq!((count().await?, place.computed()), (vec![100], 200));
         Ok(())
     })
 }

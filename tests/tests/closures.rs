@@ -5,6 +5,7 @@
 use arrow::array::{AsArray, Int64Array};
 use arrow::datatypes::Int64Type;
 use arrow::record_batch::RecordBatch;
+use datafusion::common::DataFusionError;
 use dpark::prelude::*;
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::sync::Arc;
@@ -18,6 +19,7 @@ fn main() {
         trials.push(Trial::test(format!("closures::with_a_value::{name}"), move || with_a_value(master)));
         trials.push(Trial::test(format!("closures::map_batches::{name}"), move || map_batches(master)));
         trials.push(Trial::test(format!("closures::panic::{name}"), move || panic_is_the_tasks_error(master)));
+        trials.push(Trial::test(format!("closures::error::{name}"), move || an_error_is_tried_again(master)));
         trials.push(Trial::test(format!("closures::cache::{name}"), move || cached_once(master)));
     }
     libtest_mimic::run(&args, trials).exit();
@@ -86,6 +88,20 @@ fn panic_is_the_tasks_error(master: &str) -> Result<(), Failed> {
         assert!(error.contains("4 failed attempts"), "{error}");
         // The context lives on.
         assert_eq!(ctx.parallelize(1..=4i64, 2)?.count().await?, 4);
+        Ok(())
+    })
+}
+
+fn an_error_is_tried_again(master: &str) -> Result<(), Failed> {
+    on(master, async |ctx| {
+        let mut events = ctx.events();
+        let broken = ctx.parallelize(1..=4i64, 2)?.to_df().map_batches(|batch| match batch.num_rows() {
+            0 => Ok(batch),
+            _ => Err(DataFusionError::Execution("the service does not answer".into())),
+        })?;
+        let error = broken.collect().await.unwrap_err().to_string();
+        assert!(error.contains("the service does not answer") && error.contains("4 failed attempts"), "{error}");
+        assert!(tasks(&mut events) >= 4);
         Ok(())
     })
 }

@@ -15,7 +15,7 @@ use datafusion::logical_expr::ExprFunctionExt;
 use datafusion::prelude::{Column, Expr, JoinType, col, lit};
 use dpark::Context;
 use dpark::prelude::{DataFrame, DataFrameExt};
-use dpark_tests::story::{MASTERS, on};
+use dpark_tests::story::{MASTERS, Story, on};
 use futures::TryStreamExt;
 use libtest_mimic::{Arguments, Failed, Trial};
 use parquet::arrow::ArrowWriter;
@@ -23,13 +23,14 @@ use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Barrier};
+use std::time::{Duration, Instant};
 
 type Test = fn(&str) -> Result<(), Failed>;
 
 fn main() {
     dpark::init();
     let args = Arguments::from_args();
-    let tests: [(&str, Test); 10] = [
+    let tests: [(&str, Test); 11] = [
         ("select_filter_sort_limit", select_filter_sort_limit),
         ("aggregate", aggregate),
         ("join", join),
@@ -40,6 +41,7 @@ fn main() {
         ("show", show),
         ("threads", threads),
         ("several_statements", several_statements),
+        ("cancelled", cancelled),
     ];
     let mut trials = vec![];
     for (name, master) in MASTERS {
@@ -312,6 +314,39 @@ async fn ask(ctx: &Context, thread: i64) -> datafusion::error::Result<()> {
         let kept = |k: i64| (0..100i64).filter(move |v| v % 5 == k && v % 10 >= round);
         let expected = (0..5i64).map(|k| (k, kept(k).map(|v| v + thread).sum::<i64>()));
         assert_eq!(rows, expected.collect::<Vec<(i64, i64)>>(), "thread {thread}, round {round}");
+    }
+    Ok(())
+}
+
+/// Tasks that were cancelled make room within moments, whatever they are at: joins with many rows, and with none.
+fn cancelled(master: &str) -> Result<(), Failed> {
+    const SERIES: &str = "generate_series(1, 400000)";
+    for join in [
+        // Billions of rows by a key.
+        format!("{SERIES} AS a(x) JOIN {SERIES} AS b(y) ON x % 7 = y % 7"),
+        // No row of as many pairs.
+        format!("{SERIES} AS a(x) JOIN {SERIES} AS b(y) ON x * y < 0"),
+        format!("{SERIES} AS a(x) JOIN {SERIES} AS b(y) ON x % 7 = y % 7 AND x * y < 0"),
+        format!("{SERIES} AS a(x) CROSS JOIN {SERIES} AS b(y)"),
+    ] {
+        with(master, async |ctx| {
+            let mut story = Story::of(ctx);
+            let long = ctx.sql(&format!("SELECT count(*) FROM {join}")).await?;
+            let long = tokio::spawn(long.collect());
+            // Long enough that the join has begun.
+            story.until("tasks", |story| !story.started.is_empty()).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            ctx.cancel_all();
+            let error = long.await?.unwrap_err().to_string();
+            assert!(error.contains("cancel"), "{error}");
+            let start = Instant::now();
+            assert_eq!(
+                ctx.sql("SELECT count(*) FROM generate_series(1, 10)").await?.rdd::<i64>()?.collect().await?,
+                [10]
+            );
+            assert!(start.elapsed() < Duration::from_secs(10), "{join}: {:?}", start.elapsed());
+            Ok(())
+        })?;
     }
     Ok(())
 }

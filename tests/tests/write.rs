@@ -8,6 +8,7 @@ use arrow::util::pretty::pretty_format_batches;
 use datafusion::common::config::TableParquetOptions;
 use datafusion::dataframe::DataFrameWriteOptions;
 use dpark::Context;
+use dpark::rdd::DataFrameExt;
 use dpark_tests::story::{MASTERS, Story, executor_of, kill, on, open, processes, said, say, wait_for, wait_until};
 use libtest_mimic::{Arguments, Failed, Trial};
 use parquet::basic::Compression;
@@ -21,9 +22,10 @@ type Test = fn(&str) -> Result<(), Failed>;
 fn main() {
     dpark::init();
     let args = Arguments::from_args();
-    let tests: [(&str, Test); 9] = [
+    let tests: [(&str, Test); 10] = [
         ("copy", copy),
         ("data_frame", data_frame),
+        ("file", file),
         ("refused", refused),
         ("failed_new", failed_new),
         ("failed_empty", failed_empty),
@@ -145,6 +147,44 @@ fn data_frame(master: &str) -> Result<(), Failed> {
 }
 
 /// A target with anything in it: nothing runs, nothing is changed.
+/// A file is replaced when all of it is written, and otherwise left as it was, with nothing beside it.
+fn file(master: &str) -> Result<(), Failed> {
+    let place = Place::new()?;
+    on(master, &place.work, &[], async |ctx| {
+        let dir = place.out.parent().unwrap().join("files");
+        std::fs::create_dir(&dir)?;
+        for format in ["csv", "json", "parquet", "arrow"] {
+            let path = dir.join(format!("out.{format}"));
+            let copy = |query: &str| format!("COPY ({query}) TO '{}'", path.display());
+            std::fs::write(&path, "old")?;
+            // Fails after millions of rows, which no writer keeps to itself.
+            let broken = copy("SELECT 1 / (value - 3000000) AS q FROM generate_series(1, 4000000) AS t(value)");
+            let error = ctx.sql(&broken).await?.collect().await.unwrap_err().to_string();
+            assert!(error.contains("Divide by zero"), "{error}");
+            assert_eq!(std::fs::read_to_string(&path)?, "old", "{format}");
+
+            let good = copy("SELECT value FROM generate_series(1, 10) AS t(value)");
+            ctx.sql(&good).await?.collect().await?;
+            let sum = format!("SELECT sum(value) FROM '{}'", path.display());
+            assert_eq!(ctx.sql(&sum).await?.rdd::<i64>()?.collect().await?, [55], "{format}");
+            ctx.sql(&good.replace("10)", "0)")).await?.collect().await?;
+            assert_eq!(names(&dir), [format!("out.{format}")]);
+            std::fs::remove_file(&path)?;
+        }
+        let link = dir.join("link.csv");
+        std::fs::write(dir.join("real.csv"), "old")?;
+        std::os::unix::fs::symlink(dir.join("real.csv"), &link)?;
+        ctx.sql(&format!("COPY (SELECT 1 AS a) TO '{}'", link.display())).await?.collect().await?;
+        assert!(link.is_symlink() && std::fs::read_to_string(dir.join("real.csv"))?.contains("a\n1"));
+        for (target, words) in [("/proc/nowhere/x.csv", "/proc/nowhere"), ("/dev/null/x.csv", "/dev/null")] {
+            let copy = format!("COPY (SELECT 1 AS a) TO '{target}'");
+            let error = ctx.sql(&copy).await?.collect().await.unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+        Ok(())
+    })
+}
+
 fn refused(master: &str) -> Result<(), Failed> {
     let place = Place::new()?;
     std::fs::create_dir(&place.out)?;

@@ -3,7 +3,7 @@
 use crate::driver::Driver;
 use crate::job_exec::{Started, start};
 use crate::lineage_text::{stage_text, time_text};
-use crate::write::{Write, Written};
+use crate::write::{Copy, Written};
 use arrow::array::StringArray;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -26,7 +26,7 @@ pub(crate) enum Analyzed {
     /// A query, whose rows are dropped.
     Rows(Arc<dyn ExecutionPlan>),
     /// A write, which is committed as without `EXPLAIN ANALYZE`.
-    Write(Write),
+    Copy(Copy),
 }
 
 /// See the module. Makes rows `(plan_type, plan)`: one for the job, one a stage.
@@ -69,8 +69,8 @@ impl AnalyzeExec {
                 }
                 (target, stages, count)
             }
-            Analyzed::Write(write) => {
-                let Written { target, stages, rows } = write.run(&driver, &config, Some(send)).await?;
+            Analyzed::Copy(copy) => {
+                let Written { target, stages, rows } = copy.run(&driver, &config, Some(send)).await?;
                 (target, stages, rows)
             }
         };

@@ -59,7 +59,7 @@ impl JobPlanner {
             LogicalPlan::Explain(_) => planner.create_physical_plan(plan, session).await,
             LogicalPlan::Analyze(analyze) => {
                 let what = match plan_copy(&analyze.input, &planner, session).await? {
-                    Some(write) => Analyzed::Write(write),
+                    Some(copy) => Analyzed::Copy(copy),
                     None => Analyzed::Rows(planner.create_physical_plan(&analyze.input, session).await?),
                 };
                 let schema = Arc::clone(analyze.schema.inner());
@@ -68,8 +68,8 @@ impl JobPlanner {
             }
             _ => {
                 let (driver, config) = (Arc::clone(&self.driver), session.config().clone());
-                if let Some(write) = plan_copy(plan, &planner, session).await? {
-                    return Ok(Arc::new(CommitExec::new(driver, write, config, Arc::clone(plan.schema().inner()))));
+                if let Some(copy) = plan_copy(plan, &planner, session).await? {
+                    return Ok(Arc::new(CommitExec::new(driver, copy, config, Arc::clone(plan.schema().inner()))));
                 }
                 let input = planner.create_physical_plan(plan, session).await?;
                 Ok(Arc::new(JobExec::new(driver, input, config)))

@@ -1,7 +1,7 @@
 //! The stages and running tasks of one process.
 //!
-//! Tasks run on a runtime of their own with one thread a slot, so that computing never delays the driver's or the
-//! shuffle server's I/O. All tasks of a stage share one plan instance; a second attempt gets a fresh one, as operators
+//! Tasks run on a runtime of their own with one thread a slot, so that computing never delays the driver's, the shuffle
+//! server's or the object stores' I/O, which has another. All tasks of a stage share one plan instance; a second attempt gets a fresh one, as operators
 //! keep state.
 
 use crate::inputs::{Inputs, TaskInputs};
@@ -15,12 +15,15 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, TaskContext};
 use datafusion::prelude::SessionConfig;
 use dpark_lineage::{ExecutorId, StageId, TaskError, TaskId};
+use dpark_plan::interrupt::{interruptible, with_interrupts};
 use dpark_plan::{ShuffleInputs, StageSinkExec, codec, session};
 use dpark_shuffle::{BlockStore, Compression, Fetcher, StoreConfig};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::task::AbortHandle;
 
@@ -39,6 +42,8 @@ pub struct ExecutorConfig {
     pub compression: Compression,
     /// Where outputs and spills go.
     pub dir: PathBuf,
+    /// The runtime for requests to object stores.
+    pub io: tokio::runtime::Handle,
 }
 
 /// How a stage's plan comes to be: as the driver's own object, or from bytes.
@@ -54,18 +59,33 @@ struct Stage {
     instance: Mutex<Option<Arc<StageSinkExec>>>,
 }
 
+/// A task that runs.
+struct Running {
+    task: AbortHandle,
+    /// For steps that take long between two places at which the task could be aborted.
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Running {
+    fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+        self.task.abort();
+    }
+}
+
 /// See the module.
 pub struct Executor {
     id: ExecutorId,
     store: Arc<BlockStore>,
     runtime_env: Arc<RuntimeEnv>,
+    object_stores: Arc<LazyObjectStores>,
     pool_size: PoolSize,
     /// The functions of the default session.
     known: Arc<TaskContext>,
     cpu: Mutex<Option<Runtime>>,
     handle: tokio::runtime::Handle,
     stages: Mutex<HashMap<StageId, Arc<Stage>>>,
-    running: Mutex<HashMap<TaskId, AbortHandle>>,
+    running: Mutex<HashMap<TaskId, Running>>,
 }
 
 impl Executor {
@@ -79,12 +99,13 @@ impl Executor {
         let store = BlockStore::open(store).map_err(crate::error::store_error)?;
         let disk =
             DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![store.dir().to_path_buf()]));
+        let object_stores = Arc::new(LazyObjectStores::new(config.io));
         let runtime_env = RuntimeEnvBuilder::new()
             .with_memory_pool(pool)
             .with_disk_manager_builder(disk)
             // Listings would be kept for good, and files written later never seen.
             .with_cache_manager(CacheManagerConfig::default().with_list_files_cache_limit(0))
-            .with_object_store_registry(Arc::new(LazyObjectStores::default()))
+            .with_object_store_registry(Arc::clone(&object_stores) as _)
             .build_arc()?;
         let cpu = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(config.slots.max(1))
@@ -99,6 +120,7 @@ impl Executor {
             store,
             known: state.task_ctx(),
             runtime_env,
+            object_stores,
             pool_size,
             handle: cpu.handle().clone(),
             cpu: Mutex::new(Some(cpu)),
@@ -122,6 +144,11 @@ impl Executor {
         &self.runtime_env
     }
 
+    /// Its object stores alone.
+    pub fn object_stores(&self) -> &LazyObjectStores {
+        &self.object_stores
+    }
+
     /// The size of its memory, which changes where a cluster lends memory with each task.
     pub fn pool_size(&self) -> &PoolSize {
         &self.pool_size
@@ -134,8 +161,7 @@ impl Executor {
 
     /// Makes a stage known by its plan.
     pub fn add_stage(&self, id: StageId, sink: StageSinkExec, config: SessionConfig) {
-        let instance = Mutex::new(Some(Arc::new(sink.clone())));
-        let stage = Stage { recipe: Recipe::Plan(sink), config, instance };
+        let stage = Stage { recipe: Recipe::Plan(sink), config, instance: Mutex::default() };
         self.stages.lock().insert(id, Arc::new(stage));
     }
 
@@ -162,11 +188,14 @@ impl Executor {
     ) {
         let inputs = TaskInputs::new(fetcher.clone(), inputs);
         let this = Arc::clone(self);
-        let body = self.handle.spawn(async move { this.run(task, inputs).await });
-        self.running.lock().insert(task, body.abort_handle());
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let body = async move { this.run(task, inputs).await };
+        let body = self.handle.spawn(interruptible(Arc::clone(&cancelled), body));
+        self.running.lock().insert(task, Running { task: body.abort_handle(), cancelled: Arc::clone(&cancelled) });
         let this = Arc::clone(self);
         self.handle.spawn(async move {
             let ended = match body.await {
+                Ok(Err(_)) if cancelled.load(Ordering::Relaxed) => Err(TaskError::Cancelled),
                 Ok(report) => report,
                 Err(join) if join.is_cancelled() => Err(TaskError::Cancelled),
                 Err(join) => Err(TaskError::Bug(panic_message(join))),
@@ -206,10 +235,12 @@ impl Executor {
         if let (Some(shared), false) = (&*shared, fresh) {
             return Ok(Arc::clone(shared));
         }
-        let made = Arc::new(match &stage.recipe {
-            Recipe::Plan(sink) => sink.fresh()?,
+        let made = match &stage.recipe {
+            Recipe::Plan(sink) if fresh => sink.fresh()?,
+            Recipe::Plan(sink) => sink.clone(),
             Recipe::Bytes(bytes) => codec::decode(bytes, &self.context(None, stage.config.clone()))?,
-        });
+        };
+        let made = Arc::new(StageSinkExec { input: with_interrupts(Arc::clone(&made.input))?, ..made });
         if !fresh {
             *shared = Some(Arc::clone(&made));
         }
@@ -219,7 +250,7 @@ impl Executor {
     /// Stops a task; its report says `Cancelled`.
     pub fn kill(&self, task: TaskId) {
         if let Some(running) = self.running.lock().get(&task) {
-            running.abort();
+            running.cancel();
         }
     }
 
@@ -235,14 +266,28 @@ impl Executor {
 
     /// Aborts everything and removes all outputs.
     pub fn stop(&self) {
-        for running in self.running.lock().values() {
-            running.abort();
-        }
-        if let Some(cpu) = self.cpu.lock().take() {
+        if let Some(cpu) = self.abort() {
             cpu.shutdown_background();
         }
         self.stages.lock().clear();
         self.store.clear();
+    }
+
+    /// As [`stop`](Executor::stop), and waits for the running tasks to let go, which they do when they next give way;
+    /// then their directory is removed, whoever else holds the store. Blocks the thread.
+    pub fn end(&self, patience: Duration) {
+        if let Some(cpu) = self.abort() {
+            cpu.shutdown_timeout(patience);
+        }
+        self.stages.lock().clear();
+        self.store.close();
+    }
+
+    fn abort(&self) -> Option<Runtime> {
+        for running in self.running.lock().values() {
+            running.cancel();
+        }
+        self.cpu.lock().take()
     }
 }
 

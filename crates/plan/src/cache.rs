@@ -6,6 +6,7 @@
 
 use crate::shuffle_read::ShuffleReadExec;
 use async_trait::async_trait;
+use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DFSchemaRef, Result, Statistics, internal_err};
 use datafusion::execution::session_state::{CacheFactory, SessionState};
@@ -69,10 +70,20 @@ impl CachedDataset {
         self.read.lock().take().map(|read| read.stage())
     }
 
-    /// Adds what is known of the rows now (exact counts) to the leaf that later plans see.
-    pub fn set_statistics(&self, statistics: Statistics) {
+    /// The rows were computed: later plans see how many there are, unless another stage has taken the place of `stage`.
+    ///
+    /// The bytes are those of the outputs as they are kept, so they only tell the planner about how many they are.
+    pub fn computed(&self, stage: StageId, rows: u64, bytes: u64) {
         let mut read = self.read.lock();
-        *read = read.take().map(|read| read.with_statistics(Arc::new(statistics)));
+        *read = read.take().map(|leaf| {
+            if leaf.stage() != stage {
+                return leaf;
+            }
+            let mut statistics = Statistics::new_unknown(&leaf.schema());
+            statistics.num_rows = Precision::Exact(rows as usize);
+            statistics.total_byte_size = Precision::Inexact(bytes as usize);
+            leaf.with_statistics(Arc::new(statistics))
+        });
     }
 
     /// The plan of the rows.

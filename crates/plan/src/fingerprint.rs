@@ -92,7 +92,7 @@ pub fn fingerprints(job: &JobPlan, options: &[(String, String)], known: &Arc<Tas
     };
     let mut found = Fingerprints::default();
     for stage in &job.stages {
-        if job.pins.contains(&stage.id) {
+        if job.is_pinned(stage.id) {
             found.of.insert(stage.id, Fingerprint::of_kept(stage.id));
             continue;
         }

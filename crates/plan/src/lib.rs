@@ -13,6 +13,7 @@
 //! | [`session`] | DataFusion's settings and rules for tasks |
 //! | [`isolate_joins`], [`gather`] | the physical optimizer rule that makes joins safe to cut |
 //! | [`mod@lower`], [`stage`], [`sink`] | where plans are cut, and what a stage is |
+//! | `yielding`, [`interrupt`] | tasks that can be cancelled |
 //! | [`shuffle_read`] | the leaf that reads another stage |
 //! | [`scalar`] | scalar subqueries across stages |
 //! | [`runtime_filter`] | filters from build sides to scans across stages |
@@ -28,6 +29,7 @@ mod compressed_scan;
 pub mod fingerprint;
 pub mod functions;
 pub mod gather;
+pub mod interrupt;
 pub mod isolate_joins;
 mod known_functions;
 mod lossy;
@@ -40,6 +42,7 @@ pub mod shuffle_read;
 pub mod sink;
 pub mod stage;
 pub mod write;
+mod yielding;
 
 pub use lower::lower;
 pub use shuffle_read::{ReadKind, Selection, ShuffleInputs, ShuffleReadExec, ShuffleSource};

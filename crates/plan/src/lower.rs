@@ -16,6 +16,7 @@ use crate::runtime_filter::{self, RuntimeFilter};
 use crate::scalar::{ScalarInputExec, ScalarScope};
 use crate::shuffle_read::{ReadKind, ShuffleReadExec};
 use crate::stage::{JobPlan, Output, StagePlan};
+use crate::yielding::yielding;
 use datafusion::common::{Result, internal_err};
 use datafusion::datasource::sink::DataSinkExec;
 use datafusion::physical_expr::{Distribution, LexOrdering};
@@ -47,12 +48,12 @@ impl<F: Fn() -> StageId> StageIds for F {
 ///
 /// With `dry_run`, cached data sets are shown but not claimed, so that the result can be looked at and dropped.
 pub fn lower(plan: Arc<dyn ExecutionPlan>, ids: &dyn StageIds, dry_run: bool) -> Result<JobPlan> {
-    let mut lowering = Lowering { ids, dry_run, stages: vec![], joins: vec![], pins: vec![], claimed: vec![] };
+    let mut lowering = Lowering { ids, dry_run, stages: vec![], joins: vec![], pins: vec![] };
     let schema = plan.schema();
     let root = lowering.root(plan);
     if root.is_err() {
         // No job will make them.
-        for dataset in &lowering.claimed {
+        for (_, dataset) in &lowering.pins {
             dataset.unclaim();
         }
     }
@@ -74,8 +75,7 @@ struct Lowering<'a> {
     dry_run: bool,
     stages: Vec<StagePlan>,
     joins: Vec<RuntimeFilter>,
-    pins: Vec<StageId>,
-    claimed: Vec<Arc<CachedDataset>>,
+    pins: Vec<(StageId, Arc<CachedDataset>)>,
 }
 
 type Plan = Arc<dyn ExecutionPlan>;
@@ -115,10 +115,10 @@ impl Lowering<'_> {
             return self.cached(cache);
         }
         if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
-            return self.hash_join(&plan, join, scope);
+            return Ok(yielding(self.hash_join(&plan, join, scope)?));
         }
         let children = self.children(&plan, scope)?;
-        replace_children_if_necessary(plan, children)
+        Ok(yielding(replace_children_if_necessary(plan, children)?))
     }
 
     /// Lowers the children; those wanted as a single partition by an operator with several are cut off.
@@ -200,8 +200,7 @@ impl Lowering<'_> {
         let read = ShuffleReadExec::new(stage, ReadKind::Forward, properties);
         if !self.dry_run {
             claimed.set(read.clone());
-            self.pins.push(stage);
-            self.claimed.push(Arc::clone(dataset));
+            self.pins.push((stage, Arc::clone(dataset)));
         }
         Ok(Arc::new(read))
     }

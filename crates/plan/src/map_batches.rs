@@ -9,7 +9,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{DFSchema, DFSchemaRef, Result, internal_err};
+use datafusion::common::{DFSchema, DFSchemaRef, DataFusionError, Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNode, UserDefinedLogicalNodeCore};
@@ -43,6 +43,17 @@ pub struct BatchTask {
     pub batch_size: usize,
 }
 
+/// A user's closure returned an error; its task is tried again, as the closure may talk to the world.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ClosureError(String);
+
+impl ClosureError {
+    fn of(error: DataFusionError) -> DataFusionError {
+        DataFusionError::External(Box::new(Self(error.strip_backtrace())))
+    }
+}
+
 /// Turns a partition's stream of batches into another.
 pub type BatchFunction = fn(BatchTask) -> Result<SendableRecordBatchStream>;
 
@@ -70,7 +81,7 @@ where
         let closure: F = unsafe { conjure::<F>() };
         let expected = Arc::clone(&task.schema);
         let batches = task.input.map(move |batch| {
-            let made = closure(batch?)?;
+            let made = closure(batch?).map_err(ClosureError::of)?;
             if made.schema().fields() != expected.fields() {
                 return datafusion::common::exec_err!(
                     "map_batches: the closure made a batch of {} but promised {expected}",

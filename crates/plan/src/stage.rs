@@ -1,5 +1,6 @@
 //! What the lowering produces: a job as a graph of stages, each a plan fragment and what becomes of its output.
 
+use crate::cache::CachedDataset;
 use crate::fingerprint::{Fingerprint, Fingerprints, fingerprints};
 use crate::runtime_filter::{FilterSource, RuntimeFilter};
 use arrow::datatypes::SchemaRef;
@@ -128,6 +129,8 @@ impl StagePlan {
             after: self.after.clone(),
             placement: self.placement,
             needs: Resources::default(),
+            // An insert must not run twice at a time.
+            speculate: !self.side_effects,
         }
     }
 
@@ -148,8 +151,8 @@ pub struct JobPlan {
     pub partitions: usize,
     /// Schema of the result.
     pub schema: SchemaRef,
-    /// Cached data sets that this job makes for the first time; their stages outlive it.
-    pub pins: Vec<StageId>,
+    /// Cached data sets that this job makes for the first time, by their stages, which outlive it.
+    pub pins: Vec<(StageId, Arc<CachedDataset>)>,
     /// What the stages compute, as far as that can be compared; see [`crate::fingerprint`].
     pub fingerprints: HashMap<StageId, Fingerprint>,
 }
@@ -181,10 +184,15 @@ impl JobPlan {
         self.substitute(&same)
     }
 
+    /// Whether the stage holds a cached data set.
+    pub(crate) fn is_pinned(&self, stage: StageId) -> bool {
+        self.pins.iter().any(|(pinned, _)| *pinned == stage)
+    }
+
     /// Whether another job's stage may take the place of this one: it is neither the result nor a kept data set, which
     /// have names that others know.
     pub fn is_shareable(&self, stage: StageId) -> bool {
-        stage != self.target && !self.pins.contains(&stage)
+        stage != self.target && !self.is_pinned(stage)
     }
 
     /// The same job, reading other stages in the places of some, without what is then read by nobody.
@@ -196,7 +204,7 @@ impl JobPlan {
         for stage in &mut stages {
             Arc::make_mut(stage).redirect(others);
         }
-        let roots: Vec<StageId> = self.pins.iter().copied().chain([self.target]).collect();
+        let roots: Vec<StageId> = self.pins.iter().map(|(stage, _)| *stage).chain([self.target]).collect();
         Self { stages: in_order(stages, roots), ..self.clone() }
     }
 

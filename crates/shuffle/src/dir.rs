@@ -55,11 +55,21 @@ impl StoreDir {
     }
 }
 
+impl StoreDir {
+    /// Removes the directory and what is in it; nothing if that has been done.
+    pub(crate) fn remove(&self) {
+        match std::fs::remove_dir_all(&self.path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(dir = %self.path.display(), "cannot remove the shuffle directory: {e}");
+            }
+            _ => {}
+        }
+    }
+}
+
 impl Drop for StoreDir {
     fn drop(&mut self) {
-        if let Err(e) = std::fs::remove_dir_all(&self.path) {
-            tracing::warn!(dir = %self.path.display(), "cannot remove the shuffle directory: {e}");
-        }
+        self.remove();
     }
 }
 

@@ -173,6 +173,13 @@ impl BlockStore {
         self.forget(|outputs| std::mem::take(outputs).into_iter().collect());
     }
 
+    /// Forgets everything and removes the directory, while others still hold the store: a process that ends does not
+    /// wait until they let go. Nothing can be written afterwards.
+    pub fn close(&self) {
+        self.clear();
+        self.dir.remove();
+    }
+
     fn forget(&self, select: impl FnOnce(&mut BTreeMap<TaskId, Entry>) -> Vec<(TaskId, Entry)>) {
         let mut tables = self.tables.lock();
         let gone = select(&mut tables.outputs);

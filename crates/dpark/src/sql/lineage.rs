@@ -20,7 +20,7 @@ impl Context {
         let plan = state.optimize(&plan)?;
         let planner = physical_planner();
         let plan = match plan_copy(&plan, &planner, &state).await? {
-            Some(write) => write.tasks(),
+            Some(copy) => copy.plan(),
             None => planner.create_physical_plan(&plan, &state).await?,
         };
         let job = lower_for(&self.driver, plan, state.config(), true)?;

@@ -136,11 +136,22 @@ impl Attempt {
             let name = self.dir.join(format!("{part}.parquet"));
             std::fs::rename(temporary.join(file), &name).map_err(|error| at(&name, error))?;
         }
-        std::fs::remove_dir_all(&temporary).map_err(|error| at(&temporary, error))?;
+        remove_all(&temporary).map_err(|error| at(&temporary, error))?;
         let success = self.dir.join("_SUCCESS");
         std::fs::write(&success, "").map_err(|error| at(&success, error))?;
         self.committed = true;
         Ok(())
+    }
+}
+
+/// Removes a directory in which an attempt that is not needed any more may still be at work.
+fn remove_all(dir: &Path) -> std::io::Result<()> {
+    let mut tries = 0;
+    loop {
+        match std::fs::remove_dir_all(dir) {
+            Err(error) if error.kind() == std::io::ErrorKind::DirectoryNotEmpty && tries < 100 => tries += 1,
+            done => return done,
+        }
     }
 }
 
