@@ -1,5 +1,6 @@
 //! What the tests that cross crates share.
 
+pub mod bucket;
 pub mod oracle;
 pub mod story;
 pub mod suite;

@@ -5,10 +5,12 @@ use crate::damaged_footer;
 use crate::driver::Driver;
 use crate::error::Result;
 use crate::events::EngineEvent;
+use crate::globs::with_glob;
 use crate::master::{ConfigFile, Master};
 use crate::planner::JobPlanner;
 use crate::progress::Progress;
 use crate::sql;
+use crate::task_options::TaskOptions;
 use datafusion::common::TableReference;
 use datafusion::common::{DataFusionError, plan_err};
 use datafusion::dataframe::DataFrame;
@@ -70,12 +72,15 @@ impl ContextBuilder {
         let file = ConfigFile::load()?;
         let mut conf = Conf::default();
         for (key, value) in file.options() {
-            conf.set(key, &value).map_err(|error| file.blame(error))?;
+            conf.set(&key, &value).map_err(|error| file.blame(error))?;
         }
         for (key, value) in &self.conf {
             conf.set(key, value)?;
         }
-        let master: Master = match (self.master.or_else(|| std::env::var("DPARK_MASTER").ok()), &file.master) {
+        let master: Master = match (
+            self.master.or_else(|| std::env::var("DPARK_MASTER").ok().filter(|master| !master.is_empty())),
+            &file.master,
+        ) {
             (Some(master), _) => master.parse()?,
             (None, Some(master)) => master.parse().map_err(|error| file.blame(error))?,
             (None, None) => "local[*]".parse()?,
@@ -89,6 +94,7 @@ impl ContextBuilder {
         for (key, value) in &conf.session {
             config.options_mut().set(key, value)?;
         }
+        config.options_mut().extensions.insert(TaskOptions::new(&conf));
         let driver = Driver::start(&master, &conf)?;
         let state = session::state_builder(config)
             .with_runtime_env(Arc::clone(driver.executor().runtime_env()))
@@ -127,35 +133,35 @@ impl Context {
     /// Parquet files: a file, a directory, a glob, a list of them, local or as object-store URLs. For other than the default
     /// options use [`Context::session`].
     pub async fn read_parquet<P: DataFilePaths>(&self, paths: P) -> Result<DataFrame, DataFusionError> {
-        let urls = paths.to_urls()?;
-        match self.session.read_parquet(Urls(urls.clone()), ParquetReadOptions::default()).await {
+        let urls = Urls::of(paths)?;
+        match self.session.read_parquet(urls.clone(), ParquetReadOptions::default()).await {
             Ok(df) => Ok(df),
-            Err(error) => Err(damaged_footer::named(error, &self.session.state(), &urls).await),
+            Err(error) => Err(damaged_footer::named(error, &self.session.state(), &urls.0).await),
         }
     }
 
     /// CSV files with a header: a file, a directory, a glob, a list of them, local or as object-store URLs. For other than the default
     /// options use [`Context::session`].
     pub async fn read_csv<P: DataFilePaths>(&self, paths: P) -> Result<DataFrame, DataFusionError> {
-        self.session.read_csv(paths, CsvReadOptions::default()).await
+        self.session.read_csv(Urls::of(paths)?, CsvReadOptions::default()).await
     }
 
     /// Newline-delimited JSON files: a file, a directory, a glob, a list of them, local or as object-store URLs. For other than the default
     /// options use [`Context::session`].
     pub async fn read_json<P: DataFilePaths>(&self, paths: P) -> Result<DataFrame, DataFusionError> {
-        self.session.read_json(paths, JsonReadOptions::default()).await
+        self.session.read_json(Urls::of(paths)?, JsonReadOptions::default()).await
     }
 
     /// Arrow IPC files: a file, a directory, a glob, a list of them, local or as object-store URLs. For other than the default
     /// options use [`Context::session`].
     pub async fn read_arrow<P: DataFilePaths>(&self, paths: P) -> Result<DataFrame, DataFusionError> {
-        self.session.read_arrow(paths, ArrowReadOptions::default()).await
+        self.session.read_arrow(Urls::of(paths)?, ArrowReadOptions::default()).await
     }
 
     /// Avro files: a file, a directory, a glob, a list of them, local or as object-store URLs. For other than the default
     /// options use [`Context::session`].
     pub async fn read_avro<P: DataFilePaths>(&self, paths: P) -> Result<DataFrame, DataFusionError> {
-        self.session.read_avro(paths, AvroReadOptions::default()).await
+        self.session.read_avro(Urls::of(paths)?, AvroReadOptions::default()).await
     }
 
     /// DataFusion's session underneath: catalogs, functions, options.
@@ -197,8 +203,15 @@ impl Context {
     }
 }
 
-/// Paths that were parsed before.
+/// Paths that were parsed before, with the wildcards of URLs.
+#[derive(Clone)]
 struct Urls(Vec<ListingTableUrl>);
+
+impl Urls {
+    fn of(paths: impl DataFilePaths) -> Result<Self, DataFusionError> {
+        paths.to_urls()?.into_iter().map(with_glob).collect::<Result<_, _>>().map(Self)
+    }
+}
 
 impl DataFilePaths for Urls {
     fn to_urls(self) -> Result<Vec<ListingTableUrl>, DataFusionError> {

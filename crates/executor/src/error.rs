@@ -3,13 +3,9 @@
 use arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 use dpark_lineage::{FetchFailed, TaskError, UserErrorKind};
+use dpark_plan::map_batches::ClosureError;
 use dpark_shuffle::StoreError;
 use std::error::Error;
-
-/// A user's closure returned an error; its task is tried again, as the closure may talk to the world.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct ClosureError(pub String);
 
 /// What the scheduler should know of an error that ended a task.
 pub fn task_error(error: &DataFusionError) -> TaskError {

@@ -69,6 +69,11 @@ impl From<&MapLocation> for Location {
 /// Driver to worker.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum ToWorker {
+    /// The driver's environment, as far as it is about object stores; the first message.
+    ObjectStores {
+        /// By name.
+        variables: Vec<(String, String)>,
+    },
     /// A stage's plan and its session's options.
     Stage {
         /// Which.

@@ -110,6 +110,7 @@ impl Worker {
             store_memory: config.store_memory,
             compression: parse_compression(&config.compression).unwrap_or_default(),
             dir: config.dir.clone(),
+            io: tokio::runtime::Handle::current(),
         })
         .map_err(io::Error::other)?;
         let connected = tokio::time::timeout(CONNECT, TcpStream::connect(config.driver)).await;
@@ -140,6 +141,7 @@ impl Worker {
     /// Does what it is told; launches are the caller's.
     pub(crate) fn obey(&mut self, message: ToWorker) {
         match message {
+            ToWorker::ObjectStores { variables } => self.executor.object_stores().tell(variables),
             ToWorker::Stage { stage, bytes, options } => self.executor.add_encoded_stage(stage, bytes, &options),
             ToWorker::Outputs { stage, locations } => {
                 self.outputs.insert(stage, Arc::new(locations.into_iter().map(MapLocation::from).collect()));

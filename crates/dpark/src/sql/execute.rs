@@ -2,11 +2,14 @@
 
 use super::statement::Statement;
 use crate::Context;
+use crate::OPTIONS;
 use crate::damaged_footer;
-use datafusion::common::TableReference;
+use crate::globs::has_wildcards;
+use datafusion::common::{TableReference, plan_err};
 use datafusion::dataframe::DataFrame;
+use datafusion::datasource::listing::ListingTableUrl;
 use datafusion::error::Result;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{DdlStatement, LogicalPlan, Statement as LogicalStatement};
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::planner::object_name_to_table_reference;
 use datafusion::sql::sqlparser::ast::ObjectName;
@@ -16,6 +19,7 @@ pub async fn execute(ctx: &Context, statement: &Statement) -> Result<DataFrame> 
     match statement {
         Statement::DataFusion(statement) => {
             let plan = plan(ctx, statement).await?;
+            refuse(&plan)?;
             match ctx.session().execute_logical_plan(plan.clone()).await {
                 Err(error) => Err(damaged_footer::named_in(error, &ctx.session().state(), &plan).await),
                 frame => frame,
@@ -34,6 +38,33 @@ pub async fn execute(ctx: &Context, statement: &Statement) -> Result<DataFrame> 
             ctx.cache_table(name, plan, *lazy).await
         }
         Statement::UncacheTable { name, if_exists } => ctx.uncache_table(reference(ctx, name)?, *if_exists).await,
+    }
+}
+
+/// Refuses what DataFusion would answer with a riddle.
+fn refuse(plan: &LogicalPlan) -> Result<()> {
+    match plan {
+        LogicalPlan::Ddl(DdlStatement::CreateExternalTable(table)) => {
+            let wild = |location: &&String| ListingTableUrl::parse(location).is_ok_and(|url| has_wildcards(&url));
+            match table.locations.iter().find(wild) {
+                Some(location) => plan_err!(
+                    "LOCATION '{location}' has wildcards, which a URL may have in FROM only: name the directory, or CREATE VIEW \
+                     over a SELECT from it"
+                ),
+                None => Ok(()),
+            }
+        }
+        LogicalPlan::Statement(LogicalStatement::SetVariable(set)) => {
+            let of_session = ["task.cpus", "task.memory"].contains(&set.variable.as_str());
+            if !of_session && OPTIONS.iter().any(|option| option.key == set.variable) {
+                return plan_err!(
+                    "{0} is given when the context starts, by --conf {0}=… or in the configuration file, and cannot be SET",
+                    set.variable
+                );
+            }
+            Ok(())
+        }
+        _ => Ok(()),
     }
 }
 

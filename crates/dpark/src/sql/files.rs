@@ -1,6 +1,7 @@
 //! A path as a table: which files it names, what format they are in, how they are partitioned.
 
 use crate::damaged_footer;
+use crate::globs::with_glob;
 use datafusion::catalog::TableProvider;
 use datafusion::common::plan_err;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
@@ -22,7 +23,7 @@ pub(super) fn looks_like_path(name: &str) -> bool {
 
 /// Opens a file, a directory or a glob, local or in an object store.
 pub(super) async fn open(state: &SessionState, name: &str) -> Result<Arc<dyn TableProvider>> {
-    let url = ListingTableUrl::parse(at_home(name))?;
+    let url = with_glob(ListingTableUrl::parse(at_home(name))?)?;
     let store = state.runtime_env().object_store(&url)?;
     forget_listing(state, &url);
     let found = first_data_file(state, store.as_ref(), &url).await?;
@@ -76,8 +77,21 @@ async fn first_data_file(
     let mut seen = 0;
     while let Some(file) = files.try_next().await? {
         let name = file.location.filename().unwrap_or("");
-        if name.starts_with(['_', '.']) || Format::of(name).is_none() {
-            continue;
+        let Some(format) = Format::of(name).filter(|_| !name.starts_with(['_', '.'])) else { continue };
+        if file.size == 0 && matches!(format.name, "parquet" | "arrow" | "avro") {
+            return plan_err!("'{}' is empty: it is no {} file", file.location, format.name);
+        }
+        // A glob names each file by itself; what could not be read with the others must not be left out.
+        if url.get_glob().is_some()
+            && let Some(other) = first
+                .as_ref()
+                .filter(|other| Format::of(other.location.as_ref()).is_some_and(|f| f.suffix != format.suffix))
+        {
+            return plan_err!(
+                "'{}' and '{}' are of different kinds: one table is made of files with one extension",
+                other.location,
+                file.location
+            );
         }
         seen += 1;
         if first.as_ref().is_none_or(|first| file.location < first.location) {
