@@ -16,6 +16,7 @@
 //! | `answer`, `memory`, `stats`, `machine` | result fingerprints, peak memory, medians, what it ran on |
 //! | `tpch`, `report` | rounds over queries and engines; what is printed and saved |
 //! | `micro` | parts measured alone |
+//! | `tasks` | what a task and a job cost beyond what they compute |
 //! | `soak` | queries on a Mesos cluster while its parts are killed |
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool")]
 
@@ -31,6 +32,7 @@ mod report;
 mod run_one;
 mod soak;
 mod stats;
+mod tasks;
 mod tpch;
 
 use clap::{Parser, Subcommand};
@@ -59,6 +61,8 @@ enum Command {
     Micro(micro::Args),
     /// TPC-H on a Mesos cluster while its parts are killed.
     Soak(soak::Args),
+    /// Empty tasks, and a small job over cached rows, in threads, processes and on Mesos.
+    Tasks(tasks::Args),
     /// Makes the TPC-H files; `tpch` does it when they are missing.
     Generate(data::Args),
     /// One engine and one query in this process, as JSON; what `tpch` starts.
@@ -72,6 +76,7 @@ fn main() -> ExitCode {
         Command::Tpch(args) => tpch::run(&args),
         Command::Micro(args) => micro::run(&args),
         Command::Soak(args) => soak::run(&args),
+        Command::Tasks(args) => tasks::run(&args).map(|()| true),
         Command::Generate(args) => data::generate(&args).map(|()| true),
         Command::RunOne(args) => run_one::run(&args).map(|()| true),
     };

@@ -2,7 +2,7 @@
 
 use super::Figure;
 use dpark_lineage::{
-    Action, DependencyKind, Event, ExecutorId, JobId, JobSpec, MapOutput, Scheduler, StageId, StageSpec,
+    Action, DependencyKind, Event, ExecutorId, JobId, JobSpec, MapOutput, NodeId, Scheduler, StageId, StageSpec,
 };
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -15,7 +15,13 @@ pub(super) fn measure(tasks: u32) -> Figure {
         StageSpec::new(readers, "readers", tasks / 2).reads(maps, DependencyKind::Shuffle),
     ];
     let mut events: VecDeque<Event> = (0..100)
-        .map(|id| Event::ExecutorAdded { executor: ExecutorId(id), slots: 8, driver: false, anywhere: true })
+        .map(|id| Event::ExecutorAdded {
+            executor: ExecutorId(id),
+            slots: 8,
+            driver: false,
+            anywhere: true,
+            node: NodeId(id),
+        })
         .collect();
     events.push_back(Event::JobSubmitted(JobSpec { job: JobId(0), stages, target: readers }));
     let mut scheduler = Scheduler::default();

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use dpark_executor::protocol::parse_compression;
-use dpark_lineage::Resources;
+use dpark_lineage::{Resources, SchedulerConfig, Speculation};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -58,12 +58,22 @@ pub const OPTIONS: &[OptionInfo] = &[
     OptionInfo {
         key: "task.cpus",
         default: "1",
-        description: "Cores that a task takes on a cluster, with up to three decimals. Elsewhere a task takes a slot.",
+        description: "Cores that a task takes on a cluster, with up to three decimals; `SET task.cpus = '0.5'` changes it for the queries that follow. Elsewhere a task takes a slot.",
     },
     OptionInfo {
         key: "task.memory",
         default: "512MB",
-        description: "Memory that a task takes on a cluster; one that had too little gets twice as much when it runs again.",
+        description: "Memory that a task takes on a cluster; one that had too little gets twice as much when it runs again. `SET task.memory = '2GB'` changes it for the queries that follow.",
+    },
+    OptionInfo {
+        key: "task.speculation",
+        default: "true on a cluster, else false",
+        description: "A task that takes three times as long as the median of its stage, of which three quarters are done, and at least a second, gets a second attempt on another machine; the first to finish counts.",
+    },
+    OptionInfo {
+        key: "task.locality_wait",
+        default: "0.5s on a cluster, else 0",
+        description: "How long a task whose cached or narrow input lies on a busy executor waits for that executor before it takes another.",
     },
     OptionInfo { key: "mesos.name", default: "dpark", description: "Name of the framework, as the master shows it." },
     OptionInfo { key: "mesos.role", default: "`*`", description: "Role whose resources are used." },
@@ -122,10 +132,13 @@ pub const OPTIONS: &[OptionInfo] = &[
     OptionInfo { key: "driver.port", default: "any", description: "Port at which executors reach the driver." },
     OptionInfo {
         key: "dir",
-        default: "`dpark` in the system's temporary directory",
+        default: "`dpark-` and the user's number in the system's temporary directory",
         description: "Directory for shuffle and spill files; each process uses a directory of its own below.",
     },
 ];
+
+/// Reading a cached partition from another machine takes about as long as a task takes to end somewhere.
+const CLUSTER_LOCALITY_WAIT: Duration = Duration::from_millis(500);
 
 /// Settings of one context.
 #[derive(Debug, Clone)]
@@ -137,6 +150,8 @@ pub(crate) struct Conf {
     pub(crate) kept_bytes: u64,
     pub(crate) executor_memory: Option<usize>,
     pub(crate) max_failures: u32,
+    pub(crate) speculation: Option<bool>,
+    pub(crate) locality_wait: Option<Duration>,
     pub(crate) dir: PathBuf,
     /// What a task takes of a cluster.
     pub(crate) needs: Resources,
@@ -196,7 +211,9 @@ impl Default for Conf {
             kept_bytes: 256 << 20,
             executor_memory: None,
             max_failures: 4,
-            dir: std::env::temp_dir().join("dpark"),
+            speculation: None,
+            locality_wait: None,
+            dir: own_directory(),
             needs: Resources { cpus: 1000, memory: 512 },
             mesos: MesosConf::default(),
             session: vec![],
@@ -237,6 +254,10 @@ impl Conf {
                 let failures = value.parse().ok().filter(|n| *n > 0);
                 self.max_failures = failures.ok_or_else(|| bad("a number from 1"))?;
             }
+            "task.speculation" => self.speculation = Some(value.parse().map_err(|_| bad("true or false"))?),
+            "task.locality_wait" => {
+                self.locality_wait = Some(parse_time(value).ok_or_else(|| bad("a time, e.g. 0.5s"))?);
+            }
             "dir" => self.dir = PathBuf::from(value),
             "task.cpus" => self.needs.cpus = parse_cpus(value).ok_or_else(|| bad("cores, e.g. 1 or 0.5"))?,
             "task.memory" => self.needs.memory = parse_mib(value).ok_or_else(|| bad("bytes, e.g. 512MB"))?,
@@ -249,6 +270,17 @@ impl Conf {
             _ => return Err(unknown(key)),
         }
         Ok(())
+    }
+
+    /// How patient the scheduler is; `cluster`: on machines of others.
+    pub(crate) fn scheduler(&self, cluster: bool) -> SchedulerConfig {
+        let wait = if cluster { CLUSTER_LOCALITY_WAIT } else { Duration::ZERO };
+        SchedulerConfig {
+            max_failures: self.max_failures,
+            speculation: self.speculation.unwrap_or(cluster).then(Speculation::default),
+            locality_wait: self.locality_wait.unwrap_or(wait),
+            ..SchedulerConfig::default()
+        }
     }
 
     /// Memory of each of `executors` executors.
@@ -312,6 +344,16 @@ fn parse_cpus(text: &str) -> Option<u32> {
     Some((cpus * 1000.0).round() as u32)
 }
 
+/// Thousandths of a core as they are written.
+pub(crate) fn cpus_text(cpus: u32) -> String {
+    (f64::from(cpus) / 1000.0).to_string()
+}
+
+/// MiB as they are written.
+pub(crate) fn memory_text(memory: u64) -> String {
+    format!("{memory}MiB")
+}
+
 fn parse_mib(text: &str) -> Option<u64> {
     parse_bytes(text).map(|bytes| (bytes as u64).div_ceil(1 << 20))
 }
@@ -343,6 +385,13 @@ fn parse_bytes(text: &str) -> Option<usize> {
     };
     let bytes = number.parse::<f64>().ok()? * factor;
     (bytes >= 1.0).then_some(bytes as usize)
+}
+
+/// Below the temporary directory, which users share.
+fn own_directory() -> PathBuf {
+    // SAFETY: getuid only reads.
+    let user = unsafe { libc::getuid() };
+    std::env::temp_dir().join(format!("dpark-{user}"))
 }
 
 fn machine_memory() -> usize {

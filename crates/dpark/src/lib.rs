@@ -18,10 +18,11 @@
 //!
 //! | room | what lives there |
 //! |---|---|
-//! | [`Context`], `conf`, `master` | the entry point and its settings |
+//! | [`Context`], `conf`, `task_options`, `master` | the entry point and its settings |
 //! | [`sql`] | statements, also our own |
 //! | `planner`, `job_exec`, `analyze` | queries as jobs |
 //! | `damaged_footer` | the file's name in an error of planning |
+//! | `globs` | wildcards in URLs |
 //! | `driver` | scheduling loop, workers, results |
 //! | [`rdd`] | Rust closures over typed rows |
 //! | `write` | committed output |
@@ -36,6 +37,7 @@ mod damaged_footer;
 mod driver;
 mod error;
 mod events;
+mod globs;
 mod job_exec;
 mod lineage_text;
 mod master;
@@ -43,6 +45,7 @@ mod planner;
 mod progress;
 pub mod rdd;
 pub mod sql;
+mod task_options;
 mod write;
 
 pub use conf::{OPTIONS, OptionInfo};

@@ -7,17 +7,47 @@
 //!  masters.rs    the master restarts; another one leads; it comes late; it is silent for a while
 //!  manners.rs    offers: too small, none, constrained; nothing is kept that is not needed
 //!  driver.rs     the driver ends, well or not: nothing is left
+//!  reduces.rs    an executor is killed in the last stage
+//!  caches.rs     cached rows keep their executor
+//!  stillborn.rs  a program that does not start is started a few times only
+//!  stores.rs     tables in an object store
+//!  speculation.rs slow tasks, and where tasks run
+//!  neighbours.rs another framework takes everything for a while; two drivers
+//!  connection.rs the line to the master is silent or cut for a while
+//!  errors.rs     what a user reads of a task that fails
+//! ```
+//!
+//! On a cluster that follows a script (`stand`), with a real executor:
+//!
+//! ```text
+//!  scripts.rs    redirects, silence, broken frames, refusals, the end of the framework
+//!  updates.rs    updates of tasks that come twice, late, without uuid, in another order
 //! ```
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test, with a main of its own")]
 
 mod agents;
 mod answers;
+mod caches;
+mod connection;
 mod driver;
+mod errors;
 mod executors;
 mod fixture;
 mod manners;
 mod masters;
+mod neighbours;
+mod proxy;
+mod reduces;
+#[allow(dead_code, reason = "the shell's tests use all of it")]
+#[path = "../../shell/run.rs"]
+mod run;
+mod scripts;
+mod speculation;
+mod stand;
+mod stillborn;
+mod stores;
+mod updates;
 
 use libtest_mimic::Arguments;
 
@@ -34,6 +64,16 @@ fn main() {
         masters::trials(),
         manners::trials(),
         driver::trials(),
+        reduces::trials(),
+        caches::trials(),
+        speculation::trials(),
+        stillborn::trials(),
+        stores::trials(),
+        neighbours::trials(),
+        connection::trials(),
+        errors::trials(),
+        scripts::trials(),
+        updates::trials(),
     ];
     libtest_mimic::run(&arguments, rooms.into_iter().flatten().collect()).exit();
 }

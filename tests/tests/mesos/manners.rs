@@ -1,7 +1,8 @@
 //! A good neighbour: takes what fits, waits when nothing does, and gives back what it does not need.
 
 use crate::fixture::{check_sums, on_cluster, sums, trial, two_agents};
-use dpark_test_cluster::{Options, wait_until};
+use dpark::Context;
+use dpark_test_cluster::{Cluster, Options, wait_until};
 use dpark_tests::story::Story;
 use libtest_mimic::{Failed, Trial};
 use std::time::Duration;
@@ -13,6 +14,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("manners::constraints", constraints),
         trial("manners::idle_executors_end", idle_executors_end),
         trial("manners::accounts_are_true", accounts_are_true),
+        trial("manners::a_session_sets_what_its_tasks_take", a_session_sets_what_its_tasks_take),
         trial("manners::many_small_tasks", many_small_tasks),
     ]
 }
@@ -72,25 +74,38 @@ fn idle_executors_end() -> Result<(), Failed> {
 
 /// What the master counts is what tasks take, and nothing when there are none.
 fn accounts_are_true() -> Result<(), Failed> {
-    on_cluster(two_agents(), &[("task.cpus", "0.5"), ("task.memory", "128MB")], async |ctx, cluster| {
-        let gates = cluster.directory().join("gates");
-        std::fs::create_dir(&gates)?;
-        let query = tokio::spawn(sums(ctx, &gates, &[0, 1, 2, 3])?.collect());
-        crate::fixture::until_held(&gates, 1).await;
-        wait_until("four tasks and two executors should be counted", Duration::from_secs(20), || {
-            let frameworks = cluster.frameworks()?;
-            let used = &frameworks[0]["used_resources"];
-            let (cpus, mem) = (used["cpus"].as_f64().unwrap_or(0.0), used["mem"].as_f64().unwrap_or(0.0));
-            Ok(((cpus - 2.2).abs() < 1e-6 && (mem - (4.0 * 128.0 + 2.0 * 128.0)).abs() < 1e-6).then_some(()))
-        })?;
-        dpark_tests::story::open(&gates.join("go"));
-        check_sums(query.await??);
-        wait_until("only executors should be counted", Duration::from_secs(20), || {
-            let cpus = cluster.frameworks()?[0]["used_resources"]["cpus"].as_f64().unwrap_or(0.0);
-            Ok((cpus < 0.21).then_some(()))
-        })?;
-        Ok(())
+    let small = [("task.cpus", "0.5"), ("task.memory", "128MB")];
+    on_cluster(two_agents(), &small, four_small_tasks)
+}
+
+fn a_session_sets_what_its_tasks_take() -> Result<(), Failed> {
+    on_cluster(two_agents(), &[("task.cpus", "1"), ("task.memory", "256MB")], async |ctx, cluster| {
+        for set in ["SET task.cpus = '0.5'", "SET task.memory = '128MB'"] {
+            ctx.sql(set).await?;
+        }
+        four_small_tasks(ctx, cluster).await
     })
+}
+
+/// Holds four tasks of half a core and 128 MB and looks at the master's accounts.
+async fn four_small_tasks(ctx: &Context, cluster: &Cluster) -> Result<(), Failed> {
+    let gates = cluster.directory().join("gates");
+    std::fs::create_dir(&gates)?;
+    let query = tokio::spawn(sums(ctx, &gates, &[0, 1, 2, 3])?.collect());
+    crate::fixture::until_held(&gates, 1).await;
+    wait_until("four tasks and two executors should be counted", Duration::from_secs(20), || {
+        let frameworks = cluster.frameworks()?;
+        let used = &frameworks[0]["used_resources"];
+        let (cpus, mem) = (used["cpus"].as_f64().unwrap_or(0.0), used["mem"].as_f64().unwrap_or(0.0));
+        Ok(((cpus - 2.2).abs() < 1e-6 && (mem - (4.0 * 128.0 + 2.0 * 128.0)).abs() < 1e-6).then_some(()))
+    })?;
+    dpark_tests::story::open(&gates.join("go"));
+    check_sums(query.await??);
+    wait_until("only executors should be counted", Duration::from_secs(20), || {
+        let cpus = cluster.frameworks()?[0]["used_resources"]["cpus"].as_f64().unwrap_or(0.0);
+        Ok((cpus < 0.21).then_some(()))
+    })?;
+    Ok(())
 }
 
 /// A hundred waves of small tasks.

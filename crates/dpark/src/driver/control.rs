@@ -1,6 +1,7 @@
 //! The port to which workers connect, whoever started them. Strangers are refused and logged.
 
-use super::event_loop::Message;
+use super::message::Message;
+use dpark_executor::objects;
 use dpark_executor::protocol::{ToDriver, ToWorker, receive, receive_first, send};
 use dpark_lineage::ExecutorId;
 use std::io;
@@ -93,7 +94,11 @@ impl Control {
         let Some(mut outgoing) = self.roster.arrived(executor, shuffle, pid) else {
             return Err(format!("{executor} is not expected"));
         };
+        let greeting = ToWorker::ObjectStores { variables: objects::variables() };
         let sending = tokio::spawn(async move {
+            if send(&mut to, &greeting).await.is_err() {
+                return;
+            }
             while let Some(message) = outgoing.recv().await {
                 if send(&mut to, &message).await.is_err() {
                     break;

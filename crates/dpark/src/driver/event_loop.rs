@@ -1,169 +1,73 @@
 //! The driver's loop: messages in, the scheduler's actions out. It owns all state, so nothing here is locked.
+//!
+//! [`launching`](super::launching) and [`ending`](super::ending) are the two largest things it does.
 
-use super::executors::{Link, Links, Need, Places, StageParts};
-use super::report::{JobReport, StageReport};
+use super::executors::{Links, Places, StageParts};
+use super::host::Host;
+use super::message::{Demand, JobEvent, Launched, Message};
+use super::report::StageReport;
 use super::reuse::Reuse;
 use crate::error::Error;
 use crate::events::EngineEvent;
 use crate::progress::Progress;
-use datafusion::common::DataFusionError;
+use crate::task_options::TaskOptions;
 use datafusion::prelude::SessionConfig;
-use dpark_executor::error::query_error;
 use dpark_executor::{Executor, TaskReport, TaskSuccess};
 use dpark_lineage::{
-    Action, Event, ExecutorId, FetchFailed, JobError, JobId, Resources, Scheduler, SchedulerConfig, StageId, TaskError,
-    TaskId, UserErrorKind,
+    Action, Event, ExecutorId, JobError, JobId, NodeId, Scheduler, SchedulerConfig, StageId, TaskError, TaskId,
 };
 use dpark_plan::runtime_filter::KeySummary;
-use dpark_plan::{JobPlan, StagePlan, StageSinkExec, codec};
+use dpark_plan::{JobPlan, StagePlan, StageSinkExec};
 use dpark_shuffle::MapLocation;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 
-/// What the loop is told.
-pub(crate) enum Message {
-    Submit {
-        job: JobId,
-        plan: Arc<JobPlan>,
-        config: SessionConfig,
-        events: mpsc::UnboundedSender<JobEvent>,
-    },
-    Cancel(JobId),
-    CancelAll,
-    Report {
-        executor: ExecutorId,
-        task: TaskId,
-        report: Box<TaskReport>,
-    },
-    ExecutorUp {
-        executor: ExecutorId,
-        link: Link,
-        slots: u32,
-        driver: bool,
-        anywhere: bool,
-        /// For people: the process and where it runs.
-        host: String,
-        pid: u32,
-    },
-    ExecutorDown {
-        executor: ExecutorId,
-        reason: String,
-    },
-    /// A cluster offers resources; the answer is what was launched on them. What is left is the cluster's again.
-    Offers {
-        /// Executors that are offered something for the first time. They start with their first task.
-        fresh: Vec<Fresh>,
-        /// What may be used on which executor's machine.
-        offers: Vec<(ExecutorId, Resources)>,
-        /// The launches, to be passed on.
-        answer: oneshot::Sender<Vec<Launched>>,
-    },
-    /// An executor of a cluster has started.
-    Connected {
-        executor: ExecutorId,
-        shuffle: SocketAddr,
-        host: String,
-        pid: u32,
-    },
-    /// Which of these executors run nothing and hold no output that may still be read.
-    Idle {
-        executors: Vec<ExecutorId>,
-        answer: oneshot::Sender<Vec<ExecutorId>>,
-    },
-    /// The workers do not start, and the jobs at hand end.
-    Hopeless {
-        reason: String,
-        /// Nothing will ever run.
-        forever: bool,
-    },
-    Taken {
-        job: JobId,
-        partition: u32,
-    },
-    Lost(FetchFailed),
-    Unpin(StageId),
-    Stop,
-}
-
-/// An executor that a cluster can start.
-pub(crate) struct Fresh {
-    pub(crate) executor: ExecutorId,
-    pub(crate) link: Link,
-    pub(crate) host: String,
-}
-
-/// A task that was told to its executor and takes what a cluster offered.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Launched {
-    pub(crate) executor: ExecutorId,
-    pub(crate) task: TaskId,
-    pub(crate) needs: Resources,
-}
-
-/// What waits for a cluster's offers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Demand {
-    /// Tasks that could run now.
-    pub(crate) tasks: usize,
-    /// The least that one of them needs.
-    pub(crate) least: Option<Resources>,
-}
-
-/// What a job is told.
-pub(crate) enum JobEvent {
-    Ready { partition: u32, location: MapLocation },
-    Finished(Box<JobReport>),
-    Failed(DataFusionError),
-}
-
-struct Job {
-    plan: Arc<JobPlan>,
-    events: mpsc::UnboundedSender<JobEvent>,
-    started: Instant,
+pub(super) struct Job {
+    pub(super) plan: Arc<JobPlan>,
+    pub(super) events: mpsc::UnboundedSender<JobEvent>,
+    pub(super) started: Instant,
     /// Rows and metrics of the tasks that ran while the job lived.
-    stages: HashMap<StageId, StageReport>,
+    pub(super) stages: HashMap<StageId, StageReport>,
 }
 
-struct Stage {
-    plan: Arc<StagePlan>,
-    parts: StageParts,
+pub(super) struct Stage {
+    pub(super) plan: Arc<StagePlan>,
+    pub(super) parts: StageParts,
     /// Key summaries by map partition, in the order in which the stage lists its keys.
-    summaries: HashMap<u32, Vec<Arc<KeySummary>>>,
+    pub(super) summaries: HashMap<u32, Vec<Arc<KeySummary>>>,
 }
 
 pub(crate) struct EventLoop {
-    scheduler: Scheduler,
-    started: Instant,
-    links: Links,
-    /// Of every executor there was, for error messages.
-    hosts: HashMap<ExecutorId, String>,
-    stages: HashMap<StageId, Stage>,
-    jobs: HashMap<JobId, Job>,
-    places: HashMap<StageId, Places>,
-    reuse: Reuse,
-    next_version: u64,
+    pub(super) scheduler: Scheduler,
+    pub(super) started: Instant,
+    pub(super) links: Links,
+    /// Of every executor that is there, for error messages.
+    pub(super) hosts: HashMap<ExecutorId, Host>,
+    pub(super) stages: HashMap<StageId, Stage>,
+    pub(super) jobs: HashMap<JobId, Job>,
+    pub(super) places: HashMap<StageId, Places>,
+    pub(super) reuse: Reuse,
+    pub(super) next_version: u64,
     /// This process's executor.
-    own: Arc<Executor>,
-    own_shuffle: Option<SocketAddr>,
-    hopeless: Option<String>,
-    /// What every task takes of a cluster.
-    needs: Resources,
-    /// Launches of the event at hand.
-    launched: Vec<Launched>,
-    demand: watch::Sender<Demand>,
-    reports: mpsc::UnboundedSender<Message>,
-    progress: watch::Sender<Progress>,
-    events: broadcast::Sender<EngineEvent>,
+    pub(super) own: Arc<Executor>,
+    pub(super) own_shuffle: Option<SocketAddr>,
+    pub(super) hopeless: Option<String>,
+    /// Launches on the offers at hand.
+    pub(super) launched: Option<Vec<Launched>>,
+    /// Times at which the scheduler wanted to look at the clock.
+    pub(super) alarms: u64,
+    pub(super) demand: watch::Sender<Demand>,
+    pub(super) reports: mpsc::UnboundedSender<Message>,
+    pub(super) progress: watch::Sender<Progress>,
+    pub(super) events: broadcast::Sender<EngineEvent>,
 }
 
 /// What a loop is made of.
 pub(crate) struct Parts {
     pub(crate) scheduler: SchedulerConfig,
-    /// What every task takes of a cluster.
-    pub(crate) needs: Resources,
     pub(crate) kept_bytes: u64,
     pub(crate) own: Arc<Executor>,
     pub(crate) own_shuffle: Option<SocketAddr>,
@@ -175,7 +79,7 @@ pub(crate) struct Parts {
 
 impl EventLoop {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { scheduler, needs, kept_bytes, own, own_shuffle, reports, progress, demand, events } = parts;
+        let Parts { scheduler, kept_bytes, own, own_shuffle, reports, progress, demand, events } = parts;
         Self {
             scheduler: Scheduler::new(scheduler),
             started: Instant::now(),
@@ -189,8 +93,8 @@ impl EventLoop {
             own,
             own_shuffle,
             hopeless: None,
-            needs,
-            launched: vec![],
+            launched: None,
+            alarms: 0,
             demand,
             reports,
             progress,
@@ -203,6 +107,7 @@ impl EventLoop {
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let mut changed = false;
         loop {
+            let alarm = self.scheduler.next_tick().map(|at| tokio::time::Instant::from_std(self.started + at));
             tokio::select! {
                 message = inbox.recv() => match message {
                     None | Some(Message::Stop) => break,
@@ -212,6 +117,11 @@ impl EventLoop {
                         changed = true;
                     }
                 },
+                () = tokio::time::sleep_until(alarm.unwrap_or_else(tokio::time::Instant::now)), if alarm.is_some() => {
+                    self.alarms += 1;
+                    self.schedule(Event::Tick);
+                    self.tell_demand();
+                }
                 _ = tick.tick(), if changed || !self.jobs.is_empty() => {
                     self.tell_progress();
                     changed = false;
@@ -237,7 +147,9 @@ impl EventLoop {
                 self.links.insert(executor, link);
                 self.hosts.insert(executor, host);
                 self.tell(EngineEvent::ExecutorAdded { executor, pid });
-                self.schedule(Event::ExecutorAdded { executor, slots, driver, anywhere });
+                // A process beside others on one machine: if it breaks, that says nothing of them.
+                let node = NodeId(executor.0);
+                self.schedule(Event::ExecutorAdded { executor, slots, driver, anywhere, node });
             }
             Message::ExecutorDown { executor, reason } => {
                 if self.links.remove(&executor).is_some() {
@@ -245,6 +157,7 @@ impl EventLoop {
                     self.tell(EngineEvent::ExecutorRemoved { executor, reason: reason.clone() });
                     self.places.clear();
                     self.schedule(Event::ExecutorRemoved { executor, reason });
+                    self.hosts.remove(&executor);
                 }
             }
             Message::Offers { fresh, offers, answer } => {
@@ -283,19 +196,6 @@ impl EventLoop {
         }
     }
 
-    fn use_offers(&mut self, fresh: Vec<Fresh>, offers: Vec<(ExecutorId, Resources)>) -> Vec<Launched> {
-        for Fresh { executor, link, host } in fresh {
-            self.links.insert(executor, link);
-            self.hosts.insert(executor, host);
-            self.schedule(Event::ExecutorAdded { executor, slots: 0, driver: false, anywhere: true });
-        }
-        let executors = offers.iter().map(|(executor, _)| *executor).collect();
-        self.schedule(Event::Offered { offers });
-        let launched = std::mem::take(&mut self.launched);
-        self.schedule(Event::OffersEnded { executors });
-        launched
-    }
-
     fn submit(
         &mut self,
         id: JobId,
@@ -329,9 +229,10 @@ impl EventLoop {
         let stages = plan.stages.iter().map(|stage| stage.id).collect();
         self.tell(EngineEvent::JobStarted { job: id, stages, target: plan.target });
         let (mut spec, pins) = (plan.spec(id), plan.pins.clone());
-        spec.stages.iter_mut().for_each(|stage| stage.needs = self.needs);
+        let needs = TaskOptions::needs(&config);
+        spec.stages.iter_mut().for_each(|stage| stage.needs = needs);
         self.jobs.insert(id, Job { plan, events, started: Instant::now(), stages: HashMap::new() });
-        for stage in pins {
+        for (stage, _) in pins {
             self.schedule(Event::StagePinned { stage });
         }
         self.schedule(Event::JobSubmitted(spec));
@@ -378,8 +279,7 @@ impl EventLoop {
     }
 
     /// Lets the scheduler handle an event and does what it says.
-    fn schedule(&mut self, event: Event) {
-        self.launched.clear();
+    pub(super) fn schedule(&mut self, event: Event) {
         for action in self.scheduler.handle(self.started.elapsed(), event) {
             self.act(action);
         }
@@ -409,144 +309,25 @@ impl EventLoop {
                 self.links.values_mut().for_each(|link| link.forget_stage(stage));
                 self.stages.remove(&stage);
             }
-            Action::JobFinished { job } => {
-                self.let_go(job);
-                let recomputed = self.scheduler.recomputed(job).to_vec();
-                self.tell(EngineEvent::JobEnded { job, error: None, recomputed: recomputed.clone() });
-                if let Some(mut job) = self.jobs.remove(&job) {
-                    let ids = job.plan.stages.iter().map(|stage| stage.id);
-                    let stages = ids.map(|id| (id, job.stages.remove(&id).unwrap_or_default())).collect();
-                    let report = JobReport { stages, recomputed, elapsed: job.started.elapsed() };
-                    let _ = job.events.send(JobEvent::Finished(Box::new(report)));
-                }
-            }
+            Action::JobFinished { job } => self.finish(job),
             Action::JobFailed { job, error } => {
                 let host = match &error {
                     JobError::TaskFailed { executor, .. } => self.hosts.get(executor),
                     _ => None,
                 };
-                self.fail(job, job_error(error, host.cloned()));
+                self.fail_at(job, error, host.cloned());
             }
         }
     }
 
-    fn launch(&mut self, executor: ExecutorId, task: TaskId) {
-        let fail = |this: &mut Self, message: String| {
-            let report = Box::new(Err(TaskError::User { kind: UserErrorKind::Plan, message }));
-            let _ = this.reports.send(Message::Report { executor, task, report });
-        };
-        let needs_bytes = self.links.get(&executor).is_some_and(|link| link.needs_bytes(task.stage));
-        let Some(stage) = self.stages.get_mut(&task.stage) else {
-            return fail(self, format!("Internal error: {} is not known to the driver", task.stage));
-        };
-        if needs_bytes && stage.parts.bytes.is_none() {
-            match codec::encode(&stage.parts.sink, &self.own.context(None, stage.parts.config.clone())) {
-                Ok(bytes) => stage.parts.bytes = Some(Arc::new(bytes)),
-                Err(error) => return fail(self, error.strip_backtrace()),
-            }
-        }
-        let plan = Arc::clone(&stage.plan);
-        let needs = plan.reads().filter_map(|(name, stage)| Some(Need { name, stage, places: self.places(stage)? }));
-        let needs: Vec<_> = needs.collect();
-        self.tell(EngineEvent::TaskStarted { task, executor });
-        if let (Some(stage), Some(link)) = (self.stages.get(&task.stage), self.links.get_mut(&executor)) {
-            let reports = self.reports.clone();
-            link.launch(task, &stage.parts, &needs, move |report| {
-                let _ = reports.send(Message::Report { executor, task, report: Box::new(report) });
-            });
-            self.launched.push(Launched { executor, task, needs: self.scheduler.needs(task) });
-        }
-    }
-
-    /// Where the outputs of a complete stage lie.
-    fn places(&mut self, stage: StageId) -> Option<Places> {
-        if let Some(places) = self.places.get(&stage) {
-            return Some(places.clone());
-        }
-        let outputs = self.scheduler.outputs(stage)?;
-        let locations = outputs.iter().enumerate().map(|(map, output)| {
-            let output = output.as_ref()?;
-            let addr = self.links.get(&output.executor)?.shuffle_addr(self.own_shuffle);
-            Some(MapLocation { map: map as u32, attempt: output.attempt, executor: output.executor, addr })
-        });
-        let places = Places { version: self.next_version, locations: Arc::new(locations.collect::<Option<_>>()?) };
-        self.next_version += 1;
-        self.places.insert(stage, places.clone());
-        Some(places)
-    }
-
-    fn resolve_filters(&mut self, stage: StageId) {
-        let Some(plan) = self.stages.get(&stage).map(|stage| Arc::clone(&stage.plan)) else {
-            return;
-        };
-        for filter in &plan.filters {
-            let Some(source) = self.stages.get(&filter.source) else {
-                continue;
-            };
-            let summaries: Option<Vec<_>> = (0..source.plan.partitions() as u32)
-                .map(|map| source.summaries.get(&map).and_then(|of_task| of_task.get(filter.slot)).cloned())
-                .collect();
-            // Without every task's word the filter would drop rows; it is only an optimisation, so it may stay open.
-            if let Some(summaries) = summaries
-                && let Err(error) = filter.resolve(&summaries)
-            {
-                tracing::warn!(%stage, %error, "a runtime filter could not be made");
-            }
-        }
-    }
-
-    /// Keeps or frees the exchanges of a job that is over.
-    fn let_go(&mut self, job: JobId) {
-        let (scheduler, stages) = (&self.scheduler, &self.stages);
-        let size = |stage| {
-            let outputs = scheduler.outputs(stage)?;
-            let rows = outputs.iter().map(|output| Some(output.as_ref()?.output.bytes())).sum::<Option<u64>>()?;
-            let known = stages.get(&stage)?;
-            let summaries = known.summaries.values().flatten().map(|summary| summary.bytes() as u64).sum::<u64>();
-            Some(rows + summaries + known.parts.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
-        };
-        let left = self.reuse.leave(job, size);
-        for stage in left.dropped {
-            self.schedule(Event::StageUnpinned { stage });
-        }
-        for stage in left.idle {
-            self.rest(stage);
-        }
-    }
-
-    /// Lets a stage go that is only kept: operators that have run hold on to what they built, and to its memory.
-    fn rest(&mut self, id: StageId) {
-        self.links.values_mut().for_each(|link| link.forget_stage(id));
-        if let Some(stage) = self.stages.get_mut(&id)
-            && let Ok(fresh) = stage.parts.sink.fresh()
-        {
-            stage.plan = Arc::new(StagePlan { plan: Arc::clone(&fresh.input), ..StagePlan::clone(&stage.plan) });
-            stage.parts.sink = fresh;
-        }
-    }
-
-    fn unpin(&mut self, which: impl FnOnce(&mut Reuse) -> Vec<StageId>) {
-        for stage in which(&mut self.reuse) {
-            self.schedule(Event::StageUnpinned { stage });
-        }
-    }
-
-    /// Tells of a job's failure, unless that was done before.
-    fn fail(&mut self, id: JobId, error: DataFusionError) {
-        self.let_go(id);
-        let Some(job) = self.jobs.remove(&id) else { return };
-        let recomputed = self.scheduler.recomputed(id).to_vec();
-        self.tell(EngineEvent::JobEnded { job: id, error: Some(error.to_string()), recomputed });
-        let _ = job.events.send(JobEvent::Failed(error));
-    }
-
-    fn tell(&self, event: EngineEvent) {
+    pub(super) fn tell(&self, event: EngineEvent) {
         // Nobody listening is fine.
         let _ = self.events.send(event);
     }
 
     fn tell_demand(&self) {
-        let now = Demand { tasks: self.scheduler.launchable_tasks(), least: self.scheduler.least_needs() };
+        let (tasks, least) = (self.scheduler.launchable_tasks(), self.scheduler.least_needs());
+        let now = Demand { tasks, least, alarms: self.alarms };
         self.demand.send_if_modified(|before| std::mem::replace(before, now) != now);
     }
 
@@ -561,19 +342,6 @@ impl EventLoop {
             bytes: now.bytes,
             elapsed: oldest.map(|started| started.elapsed()).unwrap_or_default(),
         });
-    }
-}
-
-/// The error a user sees: a query's own fault as one process would say it, everything else with its place.
-fn job_error(error: JobError, host: Option<String>) -> DataFusionError {
-    match error {
-        JobError::TaskFailed { error: TaskError::User { kind, message }, .. } if kind != UserErrorKind::Closure => {
-            query_error(&message)
-        }
-        JobError::TaskFailed { error: TaskError::Oom(message), .. } => DataFusionError::ResourcesExhausted(format!(
-            "{message}\nraise it with executor.memory, or lower shuffle.partitions' share by using more of them"
-        )),
-        error => Error::Job { error, host }.into(),
     }
 }
 

@@ -8,9 +8,13 @@
 //! ```
 
 mod control;
+mod ending;
 mod event_loop;
 mod executors;
+mod host;
+mod launching;
 mod mesos;
+mod message;
 mod report;
 mod results;
 mod reuse;
@@ -28,11 +32,13 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::prelude::SessionConfig;
 use dpark_executor::protocol::{WorkerConfig, parse_compression};
 use dpark_executor::{Executor, ExecutorConfig};
-use dpark_lineage::{ExecutorId, JobId, Placement, SchedulerConfig, StageId};
+use dpark_lineage::{ExecutorId, JobId, Placement, StageId};
 use dpark_plan::{JobPlan, StageSinkExec, codec};
 use dpark_shuffle::{Fetcher, ShuffleServer, sweep_stale};
-use event_loop::{Demand, EventLoop, JobEvent, Message, Parts};
+use event_loop::{EventLoop, Parts};
 use executors::Link;
+use host::Host;
+use message::{Demand, JobEvent, Message};
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -98,8 +104,15 @@ impl Driver {
             Master::Mesos(url) => Some(mesos::Settings::new(url, conf)?),
             _ => None,
         };
+        let is_cluster = settings.is_some();
         let is_alone = worker_count == 0 && settings.is_none();
         let memory = conf.memory_of_each(1 + worker_count);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("dpark-driver")
+            .enable_all()
+            .build()
+            .map_err(|error| failed("the driver's threads")(&error))?;
         let executor = Executor::start(ExecutorConfig {
             id: OWN,
             slots,
@@ -107,14 +120,12 @@ impl Driver {
             store_memory: conf.store_memory(memory),
             compression: parse_compression(&conf.compression).unwrap_or_default(),
             dir: conf.dir.clone(),
+            io: runtime.handle().clone(),
         })
-        .map_err(|error| failed("the driver's executor")(&error))?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("dpark-driver")
-            .enable_all()
-            .build()
-            .map_err(|error| failed("the driver's threads")(&error))?;
+        .map_err(|error| {
+            let error = format!("{error}; its files go below {} (option `dir`)", conf.dir.display());
+            failed("the driver's executor")(&error)
+        })?;
         let (inbox, messages) = mpsc::unbounded_channel();
         let (progress_out, progress) = watch::channel(Progress::default());
         let (demand_out, demand) = watch::channel(Demand::default());
@@ -167,8 +178,7 @@ impl Driver {
             }
         })??;
         let event_loop = EventLoop::new(Parts {
-            scheduler: SchedulerConfig { max_failures: conf.max_failures, ..Default::default() },
-            needs: conf.needs,
+            scheduler: conf.scheduler(is_cluster),
             // Never so much that it would crowd out the queries at hand.
             kept_bytes: conf.kept_bytes.min(memory as u64 / 8),
             own: Arc::clone(&executor),
@@ -185,7 +195,7 @@ impl Driver {
             slots: slots as u32,
             driver: true,
             anywhere: is_alone,
-            host: format!("{OWN}: the driver itself, process {}", std::process::id()),
+            host: Host::here(format!("{OWN}: the driver itself, process {}", std::process::id())),
             pid: std::process::id(),
         });
         Ok(Arc::new(Self {
@@ -258,7 +268,13 @@ impl Driver {
 
     /// Ends everything and waits for the workers to be gone.
     pub(crate) async fn stop(&self) {
-        self.shut_down();
+        self.tell_end();
+        // What this process computes must have let go before its directory can be removed; that is waited for aside.
+        let executor = Arc::clone(&self.executor);
+        let ended = self.runtime.lock().as_ref().map(|own| own.spawn_blocking(move || executor.end(PATIENCE)));
+        if let Some(ended) = ended {
+            let _ = ended.await;
+        }
         match &self.backend {
             Backend::Own => {}
             Backend::Processes(workers) => workers.gone(PATIENCE).await,
@@ -271,13 +287,17 @@ impl Driver {
     }
 
     fn shut_down(&self) {
+        self.tell_end();
+        self.executor.stop();
+    }
+
+    fn tell_end(&self) {
         match &self.backend {
             Backend::Own => {}
             Backend::Processes(workers) => workers.stop(),
             Backend::Mesos(mesos) => mesos.stopping(),
         }
         let _ = self.inbox.send(Message::Stop);
-        self.executor.stop();
     }
 }
 

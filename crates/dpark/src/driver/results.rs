@@ -4,7 +4,7 @@
 //! that can no longer be lost: the own store's, to which outputs of workers are copied first.
 
 use super::Driver;
-use super::event_loop::{JobEvent, Message};
+use super::message::{JobEvent, Message};
 use super::report::JobReport;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;

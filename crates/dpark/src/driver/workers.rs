@@ -1,8 +1,9 @@
 //! Worker processes: started as copies of this binary, connected over loopback, replaced when they die.
 
 use super::control::{Control, HELLO, Roster};
-use super::event_loop::Message;
 use super::executors::Link;
+use super::host::Host;
+use super::message::Message;
 use crate::error::{Error, Result};
 use dpark_executor::protocol::{ToWorker, WorkerConfig, build_id, send};
 use dpark_executor::worker::{CHILD, WORKER_VARIABLE};
@@ -159,7 +160,8 @@ impl Roster for Workers {
         self.expected.lock().remove(&executor).then_some(())?;
         self.stillborn.store(0, Ordering::Relaxed);
         let (outbox, outgoing) = mpsc::unbounded_channel();
-        let (link, host) = (Link::worker(outbox, Some(shuffle)), format!("{executor}: process {pid} on this machine"));
+        let (link, host) =
+            (Link::worker(outbox, Some(shuffle)), Host::here(format!("{executor}: process {pid} on this machine")));
         let up = Message::ExecutorUp { executor, link, slots: 1, driver: false, anywhere: true, host, pid };
         let _ = self.driver.send(up);
         Some(outgoing)

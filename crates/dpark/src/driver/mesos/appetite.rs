@@ -52,8 +52,8 @@ impl Appetite {
         self.wanted = tasks;
     }
 
-    /// Resources that were ours are free.
-    pub(super) fn freed(&mut self) {
+    /// What did not fit before may fit now: resources that were ours are free, or tasks may run in more places.
+    pub(super) fn hopes(&mut self) {
         self.news = true;
     }
 
@@ -116,7 +116,7 @@ mod tests {
         let mut appetite = Appetite::default();
         appetite.wants(4, ms(10));
         assert_eq!(appetite.next(ms(10)), Some(Say::Revive));
-        appetite.freed();
+        appetite.hopes();
         assert_eq!(appetite.next(ms(11)), None, "one call at a time");
         appetite.said(Say::Revive, true);
         assert_eq!(appetite.next(ms(12)), Some(Say::Revive));

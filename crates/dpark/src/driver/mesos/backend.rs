@@ -7,10 +7,12 @@
 use super::appetite::{Appetite, Say};
 use super::binary::Binary;
 use super::book::Book;
+use super::sandbox::Sandbox;
 use super::settings::Settings;
 use super::words::cores;
 use crate::driver::control::{Control, Roster};
-use crate::driver::event_loop::{Demand, Message};
+use crate::driver::host::Host;
+use crate::driver::message::{Demand, Message};
 use crate::error::{Error, Result};
 use crate::events::EngineEvent;
 use dpark_executor::protocol::{ToWorker, WorkerConfig, content_id};
@@ -97,6 +99,7 @@ pub(super) struct Waiting {
     pub(super) outgoing: mpsc::UnboundedReceiver<ToWorker>,
     /// For people.
     pub(super) agent: String,
+    pub(super) sandbox: Sandbox,
 }
 
 /// Who may come in at the control port.
@@ -114,9 +117,10 @@ impl Roster for Door {
         shuffle: SocketAddr,
         pid: u32,
     ) -> Option<mpsc::UnboundedReceiver<ToWorker>> {
-        let Waiting { outgoing, agent } = self.waiting.lock().remove(&executor)?;
+        let Waiting { outgoing, agent, sandbox } = self.waiting.lock().remove(&executor)?;
         // The driver must know where its outputs are before the first report comes.
-        let host = format!("{executor}: process {pid} on the agent {agent}");
+        let name = format!("{executor}: process {pid} on the agent {agent}");
+        let host = Host::with_sandbox(name, sandbox);
         let _ = self.driver.send(Message::Connected { executor, shuffle, host, pid });
         let _ = self.notes.send(Note::Arrived { executor });
         Some(outgoing)
@@ -171,12 +175,14 @@ impl Mesos {
             events,
             notes,
             book: Book::default(),
+            waiting: Demand::default(),
             appetite: Appetite::default(),
             reconciler: Reconciler::new(Duration::from_secs(1), Duration::from_secs(30)),
             probes: HashMap::new(),
             next: 1,
             stillborn: 0,
             told_starving: false,
+            told_alone: false,
             pinged: Duration::ZERO,
             started: Instant::now(),
         };
@@ -217,14 +223,18 @@ pub(super) struct Backend {
     pub(super) events: broadcast::Sender<EngineEvent>,
     pub(super) notes: mpsc::UnboundedSender<Note>,
     pub(super) book: Book,
+    /// What waits for offers.
+    pub(super) waiting: Demand,
     pub(super) appetite: Appetite,
     pub(super) reconciler: Reconciler,
     /// Executors that were asked whether they live and have not answered.
-    pub(super) probes: HashMap<ExecutorId, oneshot::Sender<()>>,
+    pub(super) probes: HashMap<ExecutorId, Vec<oneshot::Sender<()>>>,
     pub(super) next: u64,
     /// Executors that died before they said hello, since one did.
     pub(super) stillborn: u32,
     pub(super) told_starving: bool,
+    /// The same for a master that is not there.
+    pub(super) told_alone: bool,
     pub(super) pinged: Duration,
     pub(super) started: Instant,
 }
@@ -250,17 +260,18 @@ impl Backend {
                     Some(event) => self.event(event).await,
                 },
                 changed = demand.changed(), if wanted => {
-                    let tasks = demand.borrow_and_update().tasks;
+                    let before = std::mem::replace(&mut self.waiting, *demand.borrow_and_update());
+                    if before.alarms != self.waiting.alarms {
+                        self.appetite.hopes();
+                    }
+                    let tasks = self.waiting.tasks;
                     self.appetite.wants(tasks, self.now());
                     self.told_starving &= tasks > 0;
                     // The context ends: the master is still to be told.
                     wanted = changed.is_ok();
                 }
                 Some(note) = inbox.recv() => self.note(note),
-                _ = tick.tick() => {
-                    let waiting = *demand.borrow();
-                    self.tick(waiting).await;
-                }
+                _ = tick.tick() => self.tick().await,
             }
             self.say();
         }
@@ -286,6 +297,7 @@ impl Backend {
                 let master = master.map(|master| master.id).unwrap_or_default();
                 tracing::info!(framework = %framework_id.value, %master, again, "subscribed with the Mesos master");
                 self.appetite.connected();
+                self.told_alone = false;
                 if again {
                     // What happened meanwhile was not heard.
                     self.reconciler.start(self.book.tasks(), self.now());
@@ -294,7 +306,9 @@ impl Backend {
             Event::Disconnected { why } => tracing::warn!(%why, "lost the Mesos master; trying to get back"),
             Event::Retrying { why, after } => {
                 tracing::warn!(%why, ?after, "no Mesos master yet");
-                let _ = self.events.send(EngineEvent::Waiting { reason: format!("no Mesos master: {why}") });
+                if !std::mem::replace(&mut self.told_alone, true) {
+                    let _ = self.events.send(EngineEvent::Waiting { reason: format!("no Mesos master: {why}") });
+                }
             }
             Event::Offers(offers) => self.offers(offers).await,
             Event::InverseOffers(offers) => self.inverse_offers(offers),
@@ -321,7 +335,8 @@ impl Backend {
                 }
             }
             Note::Pong { executor } => {
-                if let Some(answered) = self.probes.remove(&executor) {
+                // One answer is enough for all who asked.
+                for answered in self.probes.remove(&executor).into_iter().flatten() {
                     let _ = answered.send(());
                 }
             }
@@ -335,7 +350,7 @@ impl Backend {
                     self.lost(executor, task, TaskError::NotStarted(why.clone()));
                     self.book.not_started(executor);
                 }
-                self.appetite.freed();
+                self.appetite.hopes();
             }
         }
     }
@@ -359,15 +374,15 @@ impl Backend {
         });
     }
 
-    async fn tick(&mut self, demand: Demand) {
+    async fn tick(&mut self) {
         let now = self.now();
         if self.appetite.starved_for(now) >= STARVING && !std::mem::replace(&mut self.told_starving, true) {
-            let needs = demand.least.unwrap_or_default();
+            let needs = self.waiting.least.unwrap_or_default();
             let reason = format!(
                 "{} tasks wait for {} s: no offer of the cluster has {} cpus and {} MB for one of them (and {} cpus and {} MB \
                  for an executor where none runs yet). Waiting for others to finish; or lower task.cpus, task.memory, \
                  mesos.executor.memory",
-                demand.tasks,
+                self.waiting.tasks,
                 STARVING.as_secs(),
                 cores(needs.cpus),
                 needs.memory,

@@ -6,7 +6,7 @@
 use super::health::Health;
 use dpark_executor::mesos::mesos_task_id;
 use dpark_executor::protocol::ToWorker;
-use dpark_lineage::{ExecutorId, TaskId};
+use dpark_lineage::{ExecutorId, NodeId, TaskId};
 use mesos_rs::proto::{AgentId, ExecutorInfo, TaskId as MesosTaskId};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -39,6 +39,8 @@ pub(super) struct Agent {
     /// `host:port` of its own HTTP server.
     pub(super) http: Option<String>,
     pub(super) executor: Option<ExecutorId>,
+    /// Its number for the scheduler.
+    pub(super) node: Option<NodeId>,
     pub(super) health: Health,
 }
 

@@ -1,9 +1,9 @@
 //! What becomes of tasks, executors and agents, as the master tells it.
 
 use super::backend::{Backend, Note};
-use super::sandbox;
+use super::sandbox::Sandbox;
 use super::words::{is_end_of_executor, is_over, state_name, wait_status};
-use crate::driver::event_loop::Message;
+use crate::driver::message::Message;
 use dpark_executor::protocol::ToWorker;
 use dpark_lineage::{ExecutorId, TaskError, TaskId};
 use mesos_rs::proto::scheduler::Failure;
@@ -36,7 +36,7 @@ impl Backend {
             if let Some((executor, task)) = known {
                 self.book.ended(executor, task, now);
             }
-            self.appetite.freed();
+            self.appetite.hopes();
         }
         let by_executor = status.source == Some(StatusSource::Executor.into());
         if let (Some((executor, task)), false) = (known, by_executor) {
@@ -44,6 +44,8 @@ impl Backend {
             let reason = status.reason();
             match state {
                 TaskState::Unreachable => self.probe(executor, "the master cannot reach its agent", PROBE),
+                // The master was asked, and knows of the end; the task's report comes from its executor, or that is gone.
+                TaskState::Finished => {}
                 state if is_over(state) => {
                     let text = format!("{}: {message}", state_name(state));
                     let error = match (state, reason) {
@@ -62,7 +64,11 @@ impl Backend {
                         }
                         self.down(executor, text);
                     } else {
+                        let not_started = matches!(error, TaskError::NotStarted(_));
                         self.lost(executor, task, error);
+                        if not_started {
+                            self.book.not_started(executor);
+                        }
                     }
                 }
                 _ => {}
@@ -106,13 +112,10 @@ impl Backend {
     /// Lets an executor prove that it lives. Its agent may be cut off from the master, and not from us.
     pub(super) fn probe(&mut self, id: ExecutorId, why: &'static str, patience: Duration) {
         let Some(executor) = self.book.executors.get(&id) else { return };
-        if self.probes.contains_key(&id) {
-            return;
-        }
         let (answered, answer) = oneshot::channel();
         if executor.connected {
             let _ = executor.outbox.send(ToWorker::Ping { number: id.0 });
-            self.probes.insert(id, answered);
+            self.probes.entry(id).or_default().push(answered);
         }
         let notes = self.notes.clone();
         tokio::spawn(async move {
@@ -148,9 +151,9 @@ impl Backend {
             })
             .unwrap_or_default();
         let framework = self.master.framework_id().map(|id| id.value).unwrap_or_default();
-        let sandbox = sandbox::path(&framework, &executor.info.executor_id.value);
+        let sandbox = Sandbox::new(http.filter(|_| executor.started), &framework, &executor.info.executor_id.value);
         let refusal = executor.refusal.as_ref().map(|refusal| format!(": {refusal}")).unwrap_or_default();
-        let reason = format!("{reason}{refusal}\nagent {host} ({}), sandbox {sandbox}", executor.agent.value);
+        let reason = format!("{reason}{refusal}\nagent {host} ({}), {sandbox}", executor.agent.value);
         let stillborn = executor.started && !executor.connected;
         self.stillborn += u32::from(stillborn);
         // One bad machine among good ones is only left alone.
@@ -159,17 +162,12 @@ impl Backend {
         if hopeless {
             self.stillborn = 0;
         }
-        self.appetite.freed();
+        self.appetite.hopes();
         let (master, driver) = (self.master.clone(), self.driver.clone());
         // Asking the agent takes time, and there may be a hundred of them.
         tokio::spawn(async move {
-            let mut reason = reason;
-            let patience = if stillborn { FOR_WORDS } else { FOR_LAST_WORDS };
-            if let Some(http) = http.filter(|_| executor.started)
-                && let Some(lines) = sandbox::tail(&http, &sandbox, "stderr", patience).await
-            {
-                reason = format!("{reason}\nlast lines of its stderr:\n{lines}");
-            }
+            let words = sandbox.last_words(if stillborn { FOR_WORDS } else { FOR_LAST_WORDS }).await;
+            let reason = reason + &words;
             if stillborn {
                 // They never ran.
                 for task in executor.tasks.keys() {

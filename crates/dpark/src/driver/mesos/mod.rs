@@ -36,4 +36,5 @@ mod stock;
 mod words;
 
 pub(crate) use backend::{Mesos, Parts};
+pub(crate) use sandbox::Sandbox;
 pub(crate) use settings::Settings;

@@ -2,13 +2,15 @@
 
 use super::backend::{Backend, Note, Waiting};
 use super::book::Executor;
+use super::sandbox::Sandbox;
 use super::stock::{Stock, leaves_soon};
 use super::words::{clock, http_of};
-use crate::driver::event_loop::{Fresh, Launched, Message};
 use crate::driver::executors::Link;
+use crate::driver::host::Host;
+use crate::driver::message::{Fresh, Launched, Message};
 use dpark_executor::protocol::WorkerConfig;
 use dpark_executor::worker::{ON_MESOS, WORKER_VARIABLE};
-use dpark_lineage::{ExecutorId, Resources, TaskError};
+use dpark_lineage::{ExecutorId, NodeId, Resources, TaskError};
 use mesos_rs::CallError;
 use mesos_rs::proto::{
     CommandInfo, Environment, ExecutorInfo, Filters, InverseOffer, Offer, OfferId, TaskInfo, Uri, Variable,
@@ -64,7 +66,9 @@ impl Backend {
             let more = self.settings.max_tasks.saturating_sub(running);
             match stock.room(overhead) {
                 Some(room) if more > 0 => {
-                    let most = u32::try_from(more).unwrap_or(u32::MAX).saturating_mul(self.settings.needs.cpus);
+                    // Queries may want other cores for a task; with the fewest no offer holds too many tasks.
+                    let each = self.waiting.least.unwrap_or_default().cpus;
+                    let most = u32::try_from(more).unwrap_or(u32::MAX).saturating_mul(each);
                     lent.push((id, Resources { cpus: room.cpus.min(most), ..room }));
                     usable.insert(id, stock);
                 }
@@ -95,10 +99,13 @@ impl Backend {
         self.next += 1;
         let (outbox, outgoing) = mpsc::unbounded_channel();
         let agent = format!("{} ({})", offer.hostname, offer.agent_id.value);
-        self.door.waiting.lock().insert(id, Waiting { outgoing, agent });
         let info = self.executor_info(id);
+        let framework = self.master.framework_id().map(|id| id.value).unwrap_or_default();
+        let http = offer.url.as_ref().and_then(http_of);
+        let sandbox = Sandbox::new(http, &framework, &info.executor_id.value);
+        let host = Host::with_sandbox(format!("{id}: on the agent {agent}"), sandbox.clone());
+        self.door.waiting.lock().insert(id, Waiting { outgoing, agent, sandbox });
         let link = Link::worker(outbox.clone(), None);
-        let host = format!("{id}: on the agent {} ({})", offer.hostname, offer.agent_id.value);
         let executor = Executor {
             agent: offer.agent_id.clone(),
             info,
@@ -110,8 +117,11 @@ impl Backend {
             idle: self.now(),
         };
         self.book.executors.insert(id, executor);
-        self.book.agents.entry(offer.agent_id.clone()).or_default().executor = Some(id);
-        (id, Fresh { executor: id, link, host })
+        let agent = self.book.agents.entry(offer.agent_id.clone()).or_default();
+        agent.executor = Some(id);
+        // No executor's number is used twice, so that of an agent's first one names the agent.
+        let node = *agent.node.get_or_insert(NodeId(id.0));
+        (id, Fresh { executor: id, node, link, host })
     }
 
     fn executor_info(&self, id: ExecutorId) -> ExecutorInfo {
@@ -129,7 +139,8 @@ impl Backend {
                     value: binary.as_ref().map(|binary| binary.url.clone()).unwrap_or_default(),
                     executable: Some(true),
                     extract: Some(false),
-                    cache: Some(false),
+                    // Later executors of this run on the agent need not fetch it again; the address names its digest.
+                    cache: Some(true),
                     output_file: Some(name.to_owned()),
                 };
                 let program = CommandInfo::program(&format!("./{name}"), &[name]);

@@ -5,20 +5,46 @@ use hyper::body::Bytes;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use std::fmt;
 use std::time::Duration;
 
 /// Bytes from the end of a file.
 const TAIL: u64 = 2048;
 const MAX_ANSWER: usize = 1 << 20;
 
-/// Where an executor's files are, for the agent's `/files` routes.
-pub(super) fn path(framework: &str, executor: &str) -> String {
-    format!("/frameworks/{framework}/executors/{executor}/runs/latest")
+/// Where one executor's files are.
+#[derive(Debug, Clone)]
+pub(crate) struct Sandbox {
+    /// `host:port` of the agent's HTTP server.
+    agent: Option<String>,
+    /// For its `/files` routes.
+    path: String,
 }
 
-/// The end of a file in the sandbox, or nothing if it cannot be had within `patience`: it is only a help.
-pub(super) async fn tail(agent: &str, sandbox: &str, file: &str, patience: Duration) -> Option<String> {
-    tokio::time::timeout(patience, read_tail(agent, sandbox, file)).await.ok().flatten()
+impl Sandbox {
+    pub(super) fn new(agent: Option<String>, framework: &str, executor: &str) -> Self {
+        Self { agent, path: format!("/frameworks/{framework}/executors/{executor}/runs/latest") }
+    }
+
+    /// The end of its `stderr`, ready to be put behind a message. Nothing if it cannot be had within `patience`: it is
+    /// only a help.
+    pub(crate) async fn last_words(&self, patience: Duration) -> String {
+        let Some(agent) = &self.agent else { return String::new() };
+        match tokio::time::timeout(patience, read_tail(agent, &self.path, "stderr")).await {
+            Ok(Some(lines)) => format!("\nlast lines of its stderr:\n{lines}"),
+            Ok(None) | Err(_) => String::new(),
+        }
+    }
+}
+
+impl fmt::Display for Sandbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sandbox {}", self.path)?;
+        match &self.agent {
+            Some(agent) => write!(f, " (http://{agent}/files/browse?path={})", self.path),
+            None => Ok(()),
+        }
+    }
 }
 
 async fn read_tail(agent: &str, sandbox: &str, file: &str) -> Option<String> {

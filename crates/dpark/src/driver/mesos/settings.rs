@@ -18,8 +18,6 @@ pub(crate) struct Settings {
     pub(super) config: Config,
     /// What an executor takes besides its tasks.
     pub(super) executor: Resources,
-    /// What every task takes, if it had not too little before.
-    pub(super) needs: Resources,
     /// Starts the executor on agents; without it they fetch this program from the driver.
     pub(super) executor_path: Option<PathBuf>,
     /// An executor without tasks and outputs ends after this.
@@ -67,7 +65,6 @@ impl Settings {
         Ok(Self {
             config,
             executor: mesos.executor,
-            needs: conf.needs,
             executor_path: mesos.executor_path.clone(),
             idle: mesos.idle,
             constraints,

@@ -1,0 +1,63 @@
+//! What the tasks of the queries that follow take of a cluster: `SET task.memory = '4GB'`, `SET task.cpus = '0.5'`.
+
+use crate::conf::{Conf, cpus_text, memory_text};
+use datafusion::common::config::{ConfigEntry, ConfigExtension, ExtensionOptions};
+use datafusion::common::{DataFusionError, Result};
+use datafusion::prelude::SessionConfig;
+use dpark_lineage::Resources;
+use std::any::Any;
+
+/// The part of a session's options that belongs to tasks.
+#[derive(Debug, Clone)]
+pub(crate) struct TaskOptions {
+    conf: Conf,
+}
+
+impl TaskOptions {
+    /// Starts with what the context was given.
+    pub(crate) fn new(conf: &Conf) -> Self {
+        Self { conf: conf.clone() }
+    }
+
+    /// What every task of a query under this configuration takes.
+    pub(crate) fn needs(config: &SessionConfig) -> Resources {
+        let options = config.options().extensions.get::<Self>();
+        options.map_or(Conf::default().needs, |options| options.conf.needs)
+    }
+}
+
+impl ConfigExtension for TaskOptions {
+    const PREFIX: &'static str = "task";
+}
+
+impl ExtensionOptions for TaskOptions {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+    fn cloned(&self) -> Box<dyn ExtensionOptions> {
+        Box::new(self.clone())
+    }
+    fn set(&mut self, key: &str, value: &str) -> Result<()> {
+        let key = format!("{}.{key}", Self::PREFIX);
+        if key != "task.cpus" && key != "task.memory" {
+            let hint = if key == "task.max_failures" { ": it is given when the context starts" } else { "" };
+            return Err(DataFusionError::Configuration(format!("{key} cannot be set in a session{hint}")));
+        }
+        self.conf.set(&key, value).map_err(DataFusionError::from)
+    }
+    fn entries(&self) -> Vec<ConfigEntry> {
+        let entry = |key: &str, value, description| ConfigEntry {
+            key: format!("{}.{key}", Self::PREFIX),
+            value: Some(value),
+            description,
+        };
+        let needs = self.conf.needs;
+        vec![
+            entry("cpus", cpus_text(needs.cpus), "Cores that a task takes on a cluster"),
+            entry("memory", memory_text(needs.memory), "Memory that a task takes on a cluster"),
+        ]
+    }
+}
