@@ -305,6 +305,30 @@ mod scripts {
     }
 
     #[test]
+    fn a_directory_that_cannot_be_made_is_told() {
+        let ran = run(&["--conf", "dir=/proc/nowhere", "-e", "select 1"]);
+        assert_eq!((ran.out.as_str(), ran.status), ("", 1), "{}", ran.err);
+        assert!(ran.err.contains("/proc/nowhere") && ran.err.contains("option `dir`"), "{}", ran.err);
+        assert!(!ran.err.contains("panicked"), "{}", ran.err);
+    }
+
+    #[test]
+    fn an_environment_that_is_no_text_harms_nobody() {
+        use std::os::unix::ffi::OsStrExt;
+        let mut command = shell(&[
+            "-q",
+            "--format",
+            "csv",
+            "-m",
+            "process[1]",
+            "-e",
+            "select count(*) as n from generate_series(1, 9)",
+        ]);
+        let ran: Ran = command.env("ODD", std::ffi::OsStr::from_bytes(b"\xff\xfe")).output().unwrap().into();
+        assert_eq!((ran.out.as_str(), ran.err.as_str()), ("n\n9\n", ""));
+    }
+
+    #[test]
     fn what_tasks_take_is_set_by_the_session() {
         let args = ["-q", "--format", "csv", "--no-header", "--conf", "task.cpus=2"];
         let script = "SET task.memory = '2GB'; SHOW task.memory; SHOW task.cpus; SET task.cpus = '0.5'; SHOW task.cpus; SELECT 1";

@@ -15,7 +15,9 @@ use parquet::basic::Compression;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 type Test = fn(&str) -> Result<(), Failed>;
 
@@ -171,6 +173,29 @@ fn file(master: &str) -> Result<(), Failed> {
             assert_eq!(names(&dir), [format!("out.{format}")]);
             std::fs::remove_file(&path)?;
         }
+        // Names that look like wildcards, and what others may do with the file.
+        for name in ["o[1].csv", "a*b.csv", "sp ace%20.csv"] {
+            let path = dir.join(name);
+            std::fs::write(&path, "old")?;
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+            ctx.sql(&format!("COPY (SELECT 7 AS a) TO '{}'", path.display())).await?.collect().await?;
+            assert_eq!((std::fs::read_to_string(&path)?.as_str(), names(&dir)), ("a\n7\n", vec![name.to_owned()]));
+            assert_eq!(std::fs::metadata(&path)?.permissions().mode() & 0o777, 0o600);
+            std::fs::remove_file(&path)?;
+        }
+        // Cancelled in the middle.
+        let path = dir.join("big.csv");
+        std::fs::write(&path, "old")?;
+        let big = format!(
+            "COPY (SELECT value, repeat('x', 100) FROM generate_series(1, 100000000) AS t(value)) TO '{}'",
+            path.display()
+        );
+        let copy = tokio::spawn(ctx.sql(&big).await?.collect());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        ctx.cancel_all();
+        copy.await?.unwrap_err();
+        assert_eq!(std::fs::read_to_string(&path)?, "old");
+        wait_until("what was begun should be removed", || names(&dir) == ["big.csv"]);
         let link = dir.join("link.csv");
         std::fs::write(dir.join("real.csv"), "old")?;
         std::os::unix::fs::symlink(dir.join("real.csv"), &link)?;

@@ -3,11 +3,13 @@
 use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::listing::ListingTableUrl;
 use glob::Pattern;
+use percent_encoding::percent_decode_str;
 
 /// The same location with what has wildcards in a URL's path taken as a pattern.
 pub(crate) fn with_glob(url: ListingTableUrl) -> Result<ListingTableUrl> {
     let Some((base, pattern)) = wildcards(&url) else { return Ok(url) };
     let failed = |error| DataFusionError::External(format!("{url}: {error}").into());
+    let pattern = percent_decode_str(&pattern).decode_utf8().map_err(|error| failed(error.to_string()))?;
     let pattern = Pattern::new(&pattern).map_err(|error| failed(error.to_string()))?;
     let mut base_url = url.get_url().clone();
     base_url.set_query(None);
@@ -51,6 +53,7 @@ mod tests {
             ("s3://b/logs/*.parquet", "s3://b/logs/", Some("*.parquet")),
             ("s3://b/year=*/month=?/x.csv", "s3://b/", Some("year=*/month=?/x.csv")),
             ("gs://b/a/part-[0-9].parquet", "gs://b/a/", Some("part-[0-9].parquet")),
+            ("s3://b/my dir/my file ü*.csv", "s3://b/my%20dir/", Some("my file ü*.csv")),
             ("s3://b/plain.parquet", "s3://b/plain.parquet", None),
             ("https://h/x.parquet?sign=*", "https://h/x.parquet?sign=*", None),
         ] {

@@ -10,19 +10,19 @@ use std::any::Any;
 /// The part of a session's options that belongs to tasks.
 #[derive(Debug, Clone)]
 pub(crate) struct TaskOptions {
-    conf: Conf,
+    needs: Resources,
 }
 
 impl TaskOptions {
     /// Starts with what the context was given.
     pub(crate) fn new(conf: &Conf) -> Self {
-        Self { conf: conf.clone() }
+        Self { needs: conf.needs }
     }
 
     /// What every task of a query under this configuration takes.
     pub(crate) fn needs(config: &SessionConfig) -> Resources {
         let options = config.options().extensions.get::<Self>();
-        options.map_or(Conf::default().needs, |options| options.conf.needs)
+        options.map_or(Conf::default().needs, |options| options.needs)
     }
 }
 
@@ -46,7 +46,10 @@ impl ExtensionOptions for TaskOptions {
             let hint = if key == "task.max_failures" { ": it is given when the context starts" } else { "" };
             return Err(DataFusionError::Configuration(format!("{key} cannot be set in a session{hint}")));
         }
-        self.conf.set(&key, value).map_err(DataFusionError::from)
+        let mut conf = Conf { needs: self.needs, ..Conf::default() };
+        conf.set(&key, value)?;
+        self.needs = conf.needs;
+        Ok(())
     }
     fn entries(&self) -> Vec<ConfigEntry> {
         let entry = |key: &str, value, description| ConfigEntry {
@@ -54,7 +57,7 @@ impl ExtensionOptions for TaskOptions {
             value: Some(value),
             description,
         };
-        let needs = self.conf.needs;
+        let needs = self.needs;
         vec![
             entry("cpus", cpus_text(needs.cpus), "Cores that a task takes on a cluster"),
             entry("memory", memory_text(needs.memory), "Memory that a task takes on a cluster"),

@@ -1,7 +1,7 @@
 //! Object stores by URL: `s3://`, `gs://`, `az://`, `abfs://`, `https://` and local paths, made when first used.
 //!
-//! Credentials and endpoints come from the environment (`AWS_*`, `GOOGLE_*`, `AZURE_*`): the process's own, and before it
-//! the driver's, which tells its own to workers on other machines. So a fragment that names a URL works in every process.
+//! Credentials and endpoints come from the environment (`AWS_*`, `GOOGLE_*`, `AZURE_*`): the driver's, which tells its own to
+//! workers on other machines, or else the process's. So a fragment that names a URL works in every process.
 //!
 //! Their requests are made on a runtime for I/O, not on the tasks' own: a task that computes for long between two polls
 //! would let its connections' answers wait, and servers give up on clients that do not read.
@@ -13,19 +13,41 @@ use object_store::azure::MicrosoftAzureBuilder;
 use object_store::client::SpawnedReqwestConnector;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::http::HttpBuilder;
-use object_store::{ObjectStore, ObjectStoreScheme};
+use object_store::{ClientOptions, ObjectStore, ObjectStoreScheme};
 use parking_lot::RwLock;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 use url::{Position, Url};
 
-/// What the names of variables for object stores begin with.
+/// What the names of variables for object stores begin with, a provider each.
 const PREFIXES: [&str; 3] = ["aws_", "google_", "azure_"];
 
 /// The variables for object stores in this process's environment, by lower-case name.
-pub fn variables() -> Vec<(String, String)> {
-    let all = std::env::vars().map(|(name, value)| (name.to_ascii_lowercase(), value));
+fn variables() -> Vec<(String, String)> {
+    // Others may be no text at all.
+    let all =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let all = all.map(|(name, value)| (name.to_ascii_lowercase(), value));
     all.filter(|(name, _)| PREFIXES.iter().any(|prefix| name.starts_with(prefix))).collect()
+}
+
+/// Those of them that mean something on another machine too: not files, and not services, of this one.
+pub fn portable_variables() -> Vec<(String, String)> {
+    let is_local = |name: &str| {
+        name.ends_with("_file") || name.ends_with("_path") || name.contains("_uri") || name.ends_with("_credentials")
+    };
+    variables().into_iter().filter(|(name, _)| !is_local(name)).collect()
+}
+
+/// The variables that count: a provider's are all those that were told, or all of this process's own. A key of one and a
+/// token of the other would fit no lock.
+fn merge(told: &[(String, String)], own: Vec<(String, String)>) -> Vec<(String, String)> {
+    let of = |prefix: &str| {
+        let told: Vec<_> = told.iter().filter(|(name, _)| name.starts_with(prefix)).cloned().collect();
+        let own = || own.iter().filter(|(name, _)| name.starts_with(prefix)).cloned().collect();
+        if told.is_empty() { own() } else { told }
+    };
+    PREFIXES.iter().flat_map(|prefix| of(prefix)).collect()
 }
 
 /// Makes stores on demand and keeps them.
@@ -49,12 +71,12 @@ impl LazyObjectStores {
     }
 
     fn open(&self, url: &Url) -> object_store::Result<Arc<dyn ObjectStore>> {
-        // Every kind of store takes the variables that it knows by name; what is set later counts.
-        let variables: Vec<_> = variables().into_iter().chain(self.told.read().iter().cloned()).collect();
+        // Every kind of store takes the variables that it knows by name.
+        let variables = merge(&self.told.read(), variables());
         macro_rules! store {
-            ($builder:ty, $url:expr) => {{
+            ($builder:expr, $url:expr) => {{
                 let connector = SpawnedReqwestConnector::new(self.io.clone());
-                let builder = <$builder>::new().with_url($url).with_http_connector(connector);
+                let builder = $builder.with_url($url).with_http_connector(connector);
                 let builder = variables.into_iter().fold(builder, |builder, (name, value)| match name.parse() {
                     Ok(key) => builder.with_config(key, value),
                     Err(_) => builder,
@@ -63,10 +85,14 @@ impl LazyObjectStores {
             }};
         }
         Ok(match ObjectStoreScheme::parse(url)?.0 {
-            ObjectStoreScheme::AmazonS3 => store!(AmazonS3Builder, url.as_str()),
-            ObjectStoreScheme::GoogleCloudStorage => store!(GoogleCloudStorageBuilder, url.as_str()),
-            ObjectStoreScheme::MicrosoftAzure => store!(MicrosoftAzureBuilder, url.as_str()),
-            ObjectStoreScheme::Http => store!(HttpBuilder, &url[..Position::BeforePath]),
+            ObjectStoreScheme::AmazonS3 => store!(AmazonS3Builder::new(), url.as_str()),
+            ObjectStoreScheme::GoogleCloudStorage => store!(GoogleCloudStorageBuilder::new(), url.as_str()),
+            ObjectStoreScheme::MicrosoftAzure => store!(MicrosoftAzureBuilder::new(), url.as_str()),
+            ObjectStoreScheme::Http => {
+                // Who writes http means it.
+                let options = ClientOptions::new().with_allow_http(url.scheme() == "http");
+                store!(HttpBuilder::new().with_client_options(options), &url[..Position::BeforePath])
+            }
             _ => return Ok(Arc::from(object_store::parse_url(url)?.0)),
         })
     }
@@ -92,5 +118,18 @@ impl ObjectStoreRegistry for LazyObjectStores {
         })?;
         self.known.register_store(url, Arc::clone(&store));
         Ok(store)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_provider_is_told_as_a_whole() {
+        let pairs = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), "x".to_owned())).collect::<Vec<_>>();
+        let own = pairs(&["aws_session_token", "google_bucket"]);
+        assert_eq!(merge(&pairs(&["aws_access_key_id"]), own.clone()), pairs(&["aws_access_key_id", "google_bucket"]));
+        assert_eq!(merge(&[], own.clone()), own);
     }
 }

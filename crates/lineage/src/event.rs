@@ -73,6 +73,11 @@ pub enum Event {
         /// Why.
         error: TaskError,
     },
+    /// No task can have more memory than this, in MiB: a task that had that much and still too little fails for good.
+    MemoryLimit {
+        /// Takes the place of [`SchedulerConfig::max_memory`](crate::SchedulerConfig::max_memory).
+        memory: u64,
+    },
     /// The driver has safely copied a partition of the target stage. Ignored before the first `ResultReady` for it.
     ResultTaken {
         /// For which job.

@@ -12,6 +12,9 @@ use crate::output::MapOutput;
 use crate::scheduler::Scheduler;
 use crate::stage::{Located, Stage};
 
+/// So often a copy of a slow task may fail to start before there is no further one.
+const MAX_COPIES: u32 = 3;
+
 impl Scheduler {
     pub(crate) fn task_finished(&mut self, executor: ExecutorId, task: TaskId, output: MapOutput) {
         match self.fleet.finish(executor, task) {
@@ -97,8 +100,10 @@ impl Scheduler {
         let TaskId { stage: id, partition, attempt } = task;
         let stage = self.stages.get_mut(&id)?;
         let granted = stage.running.get(&partition)?.get(attempt)?.memory;
-        let never_ran = matches!(error, TaskError::NotStarted(_));
-        let still_runs = stage.end(partition, attempt, never_ran);
+        // A copy that never ran is replaced, but not for ever: its first attempt is the one that matters.
+        let tries = stage.tasks.get(partition as usize)?.fetch_failures;
+        let replaced = matches!(error, TaskError::NotStarted(_)) && tries < MAX_COPIES;
+        let still_runs = stage.end(partition, attempt, replaced);
         let state = stage.tasks.get_mut(partition as usize)?;
         let mut repeats = !error.is_retryable();
         if matches!(error, TaskError::Oom(_)) {
@@ -106,6 +111,11 @@ impl Scheduler {
             state.memory = state.memory.max(granted.saturating_mul(2).min(self.config.max_memory));
         }
         let (failures, limit) = match &error {
+            // Nobody needed it: the other attempt goes on.
+            TaskError::NotStarted(_) if still_runs => {
+                state.fetch_failures += 1;
+                (0, u32::MAX)
+            }
             TaskError::FetchFailed(_) | TaskError::NotStarted(_) => {
                 state.fetch_failures += 1;
                 (state.fetch_failures, self.config.max_fetch_failures)

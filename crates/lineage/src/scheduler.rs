@@ -68,6 +68,7 @@ impl Scheduler {
             Event::JobCancelled { job } => self.cancel(job),
             Event::TaskFinished { executor, task, output } => self.task_finished(executor, task, output),
             Event::TaskFailed { executor, task, error } => self.task_failed(executor, task, error),
+            Event::MemoryLimit { memory } => self.config.max_memory = memory,
             Event::ResultTaken { job, partition } => self.result_taken(job, partition),
             Event::OutputLost(fetch) => self.driver_could_not_fetch(fetch),
             Event::StagePinned { stage } => {
@@ -111,13 +112,14 @@ impl Scheduler {
         }
     }
 
-    /// The smallest needs of a task that could be launched if there were room, by memory. Second attempts count.
+    /// The least of each that some task needs which could be launched if there were room.
     pub fn least_needs(&self) -> Option<Resources> {
         let runnable = self.jobs.values().flat_map(|job| job.runnable.iter());
         let stages = runnable.filter_map(|(_, stage)| self.stages.get(stage));
         let stages = stages.filter(|stage| stage.spec.placement == Placement::Anywhere);
         let waiting = stages.filter_map(|stage| Some(stage.needs(stage.queue.first()?)));
-        waiting.chain(self.needs_of_seconds()).min_by_key(|needs| (needs.memory, needs.cpus))
+        let least = |a: Resources, b: Resources| Resources { cpus: a.cpus.min(b.cpus), memory: a.memory.min(b.memory) };
+        waiting.chain(self.needs_of_seconds()).reduce(least)
     }
 
     /// Whether the end of this very attempt on this very executor is awaited: any other report of it is an old one.
@@ -128,6 +130,11 @@ impl Scheduler {
     /// Whether an executor runs tasks or has outputs on the books.
     pub fn is_in_use(&self, executor: ExecutorId) -> bool {
         self.fleet.is_in_use(executor)
+    }
+
+    /// How many of the tasks that could be launched at once are copies of slow ones, which only another machine can take.
+    pub fn launchable_copies(&self) -> usize {
+        self.launchable_seconds()
     }
 
     /// How many tasks could be launched at once if there were room for them anywhere: what a cluster is asked for.

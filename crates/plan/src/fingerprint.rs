@@ -80,7 +80,8 @@ pub struct Fingerprints {
 /// same at all times.
 pub fn fingerprints(job: &JobPlan, options: &[(String, String)], known: &Arc<TaskContext>) -> Fingerprints {
     let mut session = blake3::Hasher::new();
-    for (key, value) in options {
+    // What its tasks take of a cluster does not change what they compute.
+    for (key, value) in options.iter().filter(|(key, _)| !key.starts_with("task.")) {
         put(&mut session, key.as_bytes());
         put(&mut session, value.as_bytes());
     }

@@ -18,7 +18,11 @@ pub(crate) struct Holder {
 }
 
 fn testbed() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("mesos-testbed").join("mesos-testbed")
+    // Where the tests run counts, not where they were compiled: a target directory may serve several clones.
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).or_else(|| std::env::current_dir().ok());
+    let found = here.iter().flat_map(|here| here.ancestors()).map(|dir| dir.join("tests/mesos-testbed/mesos-testbed"));
+    let compiled = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("mesos-testbed").join("mesos-testbed");
+    found.into_iter().find(|program| program.exists()).unwrap_or(compiled)
 }
 
 impl Holder {

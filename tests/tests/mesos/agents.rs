@@ -91,6 +91,7 @@ fn drains() -> Result<(), Failed> {
         held.story
             .until("the task to be launched again", |story| story.started.iter().any(|(task, _)| task.attempt == 1))
             .await;
+        assert!(held.story.failed.iter().any(|(task, ..)| task.attempt == 0), "it was killed: {:?}", held.story.failed);
         held.finish().await?;
         Ok(())
     })

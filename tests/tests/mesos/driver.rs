@@ -24,8 +24,11 @@ pub(crate) fn run_if_child() {
     let (master, dir) = (parts.next().unwrap().to_owned(), Path::new(parts.next().unwrap()).to_path_buf());
     let program = std::env::current_exe().unwrap().display().to_string();
     let builder = dpark::Context::builder().master(master).conf("mesos.executor.path", program);
-    let builder =
-        builder.conf("task.memory", "256MB").conf("mesos.failover_timeout", "2s").conf("shuffle.memory", "false");
+    let builder = builder
+        .conf("task.memory", "256MB")
+        .conf("mesos.failover_timeout", "2s")
+        .conf("task.speculation", "false")
+        .conf("shuffle.memory", "false");
     let ctx = builder.conf("dir", dir.join("driver").display().to_string()).build().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let done = runtime.block_on(async { sums(&ctx, &dir.join("gates"), &[5]).unwrap().collect().await });

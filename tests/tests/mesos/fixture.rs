@@ -42,6 +42,8 @@ pub(crate) fn on_this(
     let program = std::env::current_exe()?.display().to_string();
     let mut all = vec![("mesos.executor.path", program.as_str())];
     all.extend(MESOS);
+    // Held tasks are slow, and are to stay alone.
+    all.push(("task.speculation", "false"));
     all.retain(|(key, _)| !conf.iter().any(|(other, _)| other == key));
     // An empty path is how a trial says that agents shall fetch the program.
     all.extend(conf.iter().copied().filter(|(_, value)| !value.is_empty()));

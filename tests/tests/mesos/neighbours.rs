@@ -64,6 +64,7 @@ fn another(cluster: &Cluster) -> Result<Context, Failed> {
     let builder = Context::builder().master(cluster.masters()).conf("shuffle.partitions", "3");
     let builder = MESOS.into_iter().fold(builder, |builder, (key, value)| builder.conf(key, value));
     let dir = cluster.directory().join("other-driver").display().to_string();
+    let builder = builder.conf("task.speculation", "false");
     Ok(builder.conf("mesos.executor.path", program).conf("dir", dir).build()?)
 }
 

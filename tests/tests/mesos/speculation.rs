@@ -17,7 +17,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 /// A task hangs on one machine; its copy on the other one ends the query, and the first is ended.
 fn a_second_attempt_wins() -> Result<(), Failed> {
-    on_cluster(two_agents(), &[], async |ctx, cluster| {
+    on_cluster(two_agents(), &[("task.speculation", "true")], async |ctx, cluster| {
         let gates = cluster.directory().join("gates");
         std::fs::create_dir(&gates)?;
         let mut story = Story::of(ctx);
@@ -45,7 +45,7 @@ fn a_second_attempt_wins() -> Result<(), Failed> {
 
 /// The same task is waited for.
 fn none_if_not_wanted() -> Result<(), Failed> {
-    on_cluster(two_agents(), &[("task.speculation", "false")], async |ctx, cluster| {
+    on_cluster(two_agents(), &[], async |ctx, cluster| {
         let gates = cluster.directory().join("gates");
         std::fs::create_dir(&gates)?;
         let mut story = Story::of(ctx);
@@ -69,7 +69,7 @@ fn none_if_not_wanted() -> Result<(), Failed> {
 
 /// One executor is busy for as long as the other has nothing to do, and still all rows are read where they lie.
 fn tasks_go_to_their_rows() -> Result<(), Failed> {
-    let conf = [("task.locality_wait", "60s"), ("task.speculation", "false")];
+    let conf = [("task.locality_wait", "60s")];
     on_cluster(Options { agents: 2, ..two_agents() }, &conf, async |ctx, cluster| {
         let gates = cluster.directory().join("gates");
         std::fs::create_dir(&gates)?;
@@ -98,6 +98,9 @@ fn tasks_go_to_their_rows() -> Result<(), Failed> {
             if said(gates, "slow").is_empty() {
                 say(gates, "slow");
                 std::thread::sleep(std::time::Duration::from_secs(2));
+                say(gates, "woke");
+            } else if !said(gates, "woke").is_empty() {
+                say(gates, "waited");
             }
             n
         })?;
@@ -107,6 +110,7 @@ fn tasks_go_to_their_rows() -> Result<(), Failed> {
         let wrong: Vec<_> =
             story.started.iter().filter(|(task, on)| task.stage == target && places[&task.partition] != *on).collect();
         assert!(wrong.is_empty(), "{wrong:?} of {places:?}");
+        assert_eq!(said(&gates, "waited").len(), 1, "tasks waited for the slow executor while the other one was idle");
         Ok(())
     })
 }

@@ -26,9 +26,6 @@ fn executors_are_told() -> Result<(), Failed> {
         (ran.out.as_str(), ran.err.as_str()),
         ("name,n\nUnited Air Lines Inc.,58665\nJetBlue Airways,54635\n", "")
     );
-    let parts =
-        bucket.requests().into_iter().filter(|request| request.contains("flights") && request.contains("bytes="));
-    assert!(parts.count() > 0);
     cluster.close()?;
     Ok(())
 }

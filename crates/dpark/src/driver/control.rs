@@ -91,10 +91,10 @@ impl Control {
             self.roster.refused(executor, &reason);
             return Err(reason);
         }
+        let greeting = ToWorker::ObjectStores { variables: objects::portable_variables() };
         let Some(mut outgoing) = self.roster.arrived(executor, shuffle, pid) else {
             return Err(format!("{executor} is not expected"));
         };
-        let greeting = ToWorker::ObjectStores { variables: objects::variables() };
         let sending = tokio::spawn(async move {
             if send(&mut to, &greeting).await.is_err() {
                 return;

@@ -107,7 +107,8 @@ impl EventLoop {
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let mut changed = false;
         loop {
-            let alarm = self.scheduler.next_tick().map(|at| tokio::time::Instant::from_std(self.started + at));
+            let alarm = self.scheduler.next_tick().and_then(|at| self.started.checked_add(at));
+            let alarm = alarm.map(tokio::time::Instant::from_std);
             tokio::select! {
                 message = inbox.recv() => match message {
                     None | Some(Message::Stop) => break,
@@ -165,6 +166,7 @@ impl EventLoop {
                 // A backend that is gone has no tasks to launch: the context ends.
                 let _ = answer.send(launched);
             }
+            Message::MemoryLimit(memory) => self.schedule(Event::MemoryLimit { memory }),
             Message::Connected { executor, shuffle, host, pid } => {
                 if let Some(link) = self.links.get_mut(&executor) {
                     link.connected(shuffle);
@@ -239,9 +241,11 @@ impl EventLoop {
     }
 
     fn report(&mut self, executor: ExecutorId, task: TaskId, report: TaskReport) {
+        // Nobody waits for the end of a task that was killed, whatever it says.
+        let awaited = self.scheduler.awaits(executor, task);
         let event = match report {
             Ok(done) => {
-                if self.scheduler.awaits(executor, task) {
+                if awaited {
                     self.finished(executor, task, &done);
                 }
                 Event::TaskFinished { executor, task, output: done.output }
@@ -250,10 +254,10 @@ impl EventLoop {
                 match &error {
                     TaskError::FetchFailed(failed) => drop(self.places.remove(&failed.stage)),
                     // What is kept without need makes room before the next attempt.
-                    TaskError::Oom(_) => self.unpin(Reuse::clear),
+                    TaskError::Oom(_) if awaited => self.unpin(Reuse::clear),
                     _ => {}
                 }
-                if error != TaskError::Cancelled {
+                if awaited && error != TaskError::Cancelled {
                     tracing::info!(%task, %executor, %error, "task failed");
                     self.tell(EngineEvent::TaskFailed { task, executor, error: error.to_string() });
                 }
@@ -326,8 +330,9 @@ impl EventLoop {
     }
 
     fn tell_demand(&self) {
-        let (tasks, least) = (self.scheduler.launchable_tasks(), self.scheduler.least_needs());
-        let now = Demand { tasks, least, alarms: self.alarms };
+        let (copies, least) = (self.scheduler.launchable_copies(), self.scheduler.least_needs());
+        let tasks = self.scheduler.launchable_tasks() - copies;
+        let now = Demand { tasks, copies, least, alarms: self.alarms };
         self.demand.send_if_modified(|before| std::mem::replace(before, now) != now);
     }
 

@@ -51,6 +51,8 @@ pub(crate) enum Message {
         /// The launches, to be passed on.
         answer: oneshot::Sender<Vec<Launched>>,
     },
+    /// The most memory that a task was offered so far, in MiB.
+    MemoryLimit(u64),
     /// An executor of a cluster has started.
     Connected {
         executor: ExecutorId,
@@ -100,6 +102,8 @@ pub(crate) struct Launched {
 pub(crate) struct Demand {
     /// Tasks that could run now.
     pub(crate) tasks: usize,
+    /// Slow tasks of which a copy could run on another machine.
+    pub(crate) copies: usize,
     /// The least that one of them needs.
     pub(crate) least: Option<Resources>,
     /// How often time alone has changed where tasks may run: what was declined before may fit now.

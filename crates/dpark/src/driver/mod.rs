@@ -46,7 +46,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use workers::{WorkerTemplate, Workers};
 
@@ -113,6 +113,8 @@ impl Driver {
             .enable_all()
             .build()
             .map_err(|error| failed("the driver's threads")(&error))?;
+        let io = runtime.handle().clone();
+        let mut starting = Starting(Some(runtime));
         let executor = Executor::start(ExecutorConfig {
             id: OWN,
             slots,
@@ -120,7 +122,7 @@ impl Driver {
             store_memory: conf.store_memory(memory),
             compression: parse_compression(&conf.compression).unwrap_or_default(),
             dir: conf.dir.clone(),
-            io: runtime.handle().clone(),
+            io: io.clone(),
         })
         .map_err(|error| {
             let error = format!("{error}; its files go below {} (option `dir`)", conf.dir.display());
@@ -133,7 +135,7 @@ impl Driver {
         let token = hex(&rand::random::<[u8; 32]>());
 
         let store = Arc::clone(executor.store());
-        let (fetcher, own_shuffle, backend) = on(&runtime, {
+        let (fetcher, own_shuffle, backend) = on(&io, {
             let (inbox, token, conf, events) = (inbox.clone(), token.clone(), conf.clone(), events.clone());
             async move {
                 let fetcher = Fetcher::new(Some(Arc::clone(&store)), &token, Default::default());
@@ -188,7 +190,7 @@ impl Driver {
             demand: demand_out,
             events: events.clone(),
         });
-        runtime.spawn(event_loop.run(messages));
+        io.spawn(event_loop.run(messages));
         let _ = inbox.send(Message::ExecutorUp {
             executor: OWN,
             link: Link::local(Arc::clone(&executor), fetcher.clone()),
@@ -203,7 +205,7 @@ impl Driver {
             executor,
             fetcher,
             backend,
-            runtime: Mutex::new(Some(runtime)),
+            runtime: Mutex::new(starting.0.take()),
             progress,
             events,
             next_stage: AtomicU64::new(1),
@@ -309,18 +311,26 @@ impl Drop for Driver {
             if let Backend::Mesos(mesos) = &self.backend {
                 // So that the master does not wait for this driver to come back.
                 let mesos = Arc::clone(mesos);
-                let _ = on(&runtime, async move { mesos.stop(TO_TELL).await });
+                let _ = on(runtime.handle(), async move { mesos.stop(TO_TELL).await });
             }
             runtime.shutdown_background();
         }
     }
 }
 
+/// The threads of a driver that is not there yet. Whoever starts it may be on a runtime, in which none may be dropped.
+struct Starting(Option<Runtime>);
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
 /// Runs a future on `runtime` from inside or outside of another runtime.
-fn on<T: Send + 'static>(
-    runtime: &Runtime,
-    future: impl std::future::Future<Output = T> + Send + 'static,
-) -> Result<T> {
+fn on<T: Send + 'static>(runtime: &Handle, future: impl std::future::Future<Output = T> + Send + 'static) -> Result<T> {
     let (done, wait) = std::sync::mpsc::sync_channel(1);
     runtime.spawn(async move {
         let _ = done.send(future.await);

@@ -149,7 +149,10 @@ fn remove_all(dir: &Path) -> std::io::Result<()> {
     let mut tries = 0;
     loop {
         match std::fs::remove_dir_all(dir) {
-            Err(error) if error.kind() == std::io::ErrorKind::DirectoryNotEmpty && tries < 100 => tries += 1,
+            Err(error) if error.kind() == std::io::ErrorKind::DirectoryNotEmpty && tries < 100 => {
+                tries += 1;
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
             done => return done,
         }
     }

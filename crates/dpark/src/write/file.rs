@@ -7,7 +7,7 @@ use crate::job_exec::{Started, start};
 use arrow::array::AsArray;
 use arrow::datatypes::UInt64Type;
 use datafusion::catalog::Session;
-use datafusion::common::{Result, exec_err, plan_err};
+use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::dml::CopyTo;
 use datafusion::physical_plan::ExecutionPlan;
@@ -28,12 +28,18 @@ pub(crate) struct FileCopy {
     target: PathBuf,
 }
 
-/// Removes the hidden file when it is dropped, renamed or not.
+/// Removes the hidden file when it is dropped, and what the store that writes it has begun beside it.
 struct Hidden<'a>(&'a Path);
 
 impl Drop for Hidden<'_> {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(self.0);
+        let (Some(dir), Some(name)) = (self.0.parent(), self.0.file_name()) else { return };
+        let begins = name.to_string_lossy();
+        for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with(&*begins) {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
     }
 }
 
@@ -55,7 +61,9 @@ impl FileCopy {
         let Some(name) = target.file_name().and_then(|name| name.to_str()) else { return Ok(None) };
         // The end of the name tells that it is a file.
         let hidden = target.with_file_name(format!(".{:016x}-{name}", rand::random::<u64>()));
-        let copy = CopyTo { output_url: hidden.display().to_string(), ..copy.clone() };
+        // As a URL, since a plain path may have what looks like wildcards.
+        let Ok(url) = url::Url::from_file_path(&hidden) else { return Ok(None) };
+        let copy = CopyTo { output_url: url.to_string(), ..copy.clone() };
         let input = planner.create_physical_plan(&LogicalPlan::Copy(copy), session).await?;
         Ok(Some(Self { input, hidden, target }))
     }
@@ -87,9 +95,10 @@ impl FileCopy {
         let counts: Vec<_> = rows.try_collect().await?;
         let counts = counts.iter().flat_map(|batch| batch.column(0).as_primitive::<UInt64Type>().iter().flatten());
         let rows = counts.sum();
-        if let Err(error) = std::fs::rename(hidden.0, &self.target) {
-            return exec_err!("{}: {error}", self.target.display());
+        if let Ok(old) = std::fs::metadata(&self.target) {
+            std::fs::set_permissions(hidden.0, old.permissions()).map_err(|error| at(&self.target, error))?;
         }
+        std::fs::rename(hidden.0, &self.target).map_err(|error| at(&self.target, error))?;
         Ok(Written { target, stages, rows })
     }
 }

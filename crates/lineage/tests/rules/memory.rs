@@ -58,7 +58,8 @@ fn a_running_task_has_what_it_was_given() {
 
 #[test]
 fn more_than_there_can_be_is_not_asked_for() {
-    let mut b = bench(SchedulerConfig { max_memory: 300, ..SchedulerConfig::default() });
+    let mut b = bench(SchedulerConfig::default());
+    b.send(Event::MemoryLimit { memory: 300 });
     b.fail(0, t(0, 0, 0), oom());
     assert_eq!(b.memory(t(0, 0, 1)), 200);
     b.fail(0, t(0, 0, 1), oom());

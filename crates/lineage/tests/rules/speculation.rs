@@ -198,6 +198,20 @@ fn one_that_never_ran_is_replaced() {
 }
 
 #[test]
+fn those_that_never_run_end_nothing_and_are_given_up() {
+    let mut b = one_is_slow();
+    let mut copies = b.tick(2_000).launched();
+    let mut tries = 0;
+    while let [(executor, task)] = copies[..] {
+        tries += 1;
+        assert!(tries < 10, "there is no end of them");
+        copies = b.fail(executor, task, TaskError::NotStarted("refused".into())).launched();
+    }
+    assert_eq!((copies.len(), b.error()), (0, None), "the first attempt goes on");
+    assert_eq!(b.scheduler.launchable_copies(), 0);
+}
+
+#[test]
 fn without_inputs_there_is_no_second_attempt() {
     let mut b = Bench::with(config(), &[2, 2]);
     b.send(job(0, [stage(0, 1), stage(1, 4).reads(StageId(0), Shuffle)], 1)).finish(0, t(0, 0, 0));

@@ -13,6 +13,9 @@ const QUIET: Duration = Duration::from_millis(1000);
 /// An asking that brought nothing is repeated after this: a filter of ours may be in the way, or a message was lost.
 const AGAIN: Duration = Duration::from_secs(5);
 
+/// When only copies of slow tasks would use an offer, none is asked for any longer than this.
+const TIRED: Duration = Duration::from_secs(10);
+
 /// What to do now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Say {
@@ -24,6 +27,8 @@ pub(super) enum Say {
 #[derive(Debug, Default)]
 pub(super) struct Appetite {
     wanted: usize,
+    /// Copies of slow tasks that another machine could run. Nothing depends on them.
+    copies: usize,
     /// There is something new to hope for.
     news: bool,
     /// A call is under way.
@@ -38,8 +43,10 @@ pub(super) struct Appetite {
 }
 
 impl Appetite {
-    /// So many tasks wait now.
-    pub(super) fn wants(&mut self, tasks: usize, now: Duration) {
+    /// So many tasks wait now, and so many copies of slow ones would run if there were room.
+    pub(super) fn wants(&mut self, tasks: usize, copies: usize, now: Duration) {
+        self.news |= copies > self.copies;
+        self.copies = copies;
         if tasks == 0 && self.wanted > 0 {
             self.sated = now;
         }
@@ -88,9 +95,12 @@ impl Appetite {
         let say = if self.wanted > 0 {
             let again = now.saturating_sub(self.asked) >= AGAIN;
             (std::mem::take(&mut self.news) || again || self.suppressed).then_some(Say::Revive)?
+        } else if self.copies > 0 && std::mem::take(&mut self.news) {
+            Say::Revive
         } else {
             let quiet = now.saturating_sub(self.sated) >= QUIET;
-            (quiet && !self.suppressed).then_some(Say::Suppress)?
+            let tired = self.copies == 0 || now.saturating_sub(self.asked) >= TIRED;
+            (quiet && tired && !self.suppressed).then_some(Say::Suppress)?
         };
         self.asking = true;
         self.asked = now;
@@ -114,14 +124,14 @@ mod tests {
     #[test]
     fn asks_at_once_and_once_for_each_news() {
         let mut appetite = Appetite::default();
-        appetite.wants(4, ms(10));
+        appetite.wants(4, 0, ms(10));
         assert_eq!(appetite.next(ms(10)), Some(Say::Revive));
         appetite.hopes();
         assert_eq!(appetite.next(ms(11)), None, "one call at a time");
         appetite.said(Say::Revive, true);
         assert_eq!(appetite.next(ms(12)), Some(Say::Revive));
         appetite.said(Say::Revive, true);
-        appetite.wants(3, ms(13));
+        appetite.wants(3, 0, ms(13));
         assert_eq!(appetite.next(ms(13)), None, "one was launched: nothing new");
         assert_eq!(appetite.next(ms(5100)), Some(Say::Revive), "but not for ever");
     }
@@ -129,15 +139,15 @@ mod tests {
     #[test]
     fn falls_silent_after_a_while_and_wakes_up() {
         let mut appetite = Appetite::default();
-        appetite.wants(1, ms(0));
+        appetite.wants(1, 0, ms(0));
         assert_eq!(appetite.next(ms(0)), Some(Say::Revive));
         appetite.said(Say::Revive, true);
-        appetite.wants(0, ms(100));
+        appetite.wants(0, 0, ms(100));
         assert_eq!(appetite.next(ms(150)), None, "between two stages");
         assert_eq!(appetite.next(ms(1100)), Some(Say::Suppress));
         appetite.said(Say::Suppress, true);
         assert_eq!(appetite.next(ms(9000)), None);
-        appetite.wants(1, ms(9001));
+        appetite.wants(1, 0, ms(9001));
         assert_eq!(appetite.next(ms(9001)), Some(Say::Revive));
         appetite.said(Say::Revive, false);
         assert_eq!(appetite.next(ms(9002)), Some(Say::Revive), "the call had failed");
@@ -147,11 +157,28 @@ mod tests {
     fn knows_how_long_it_starves() {
         let mut appetite = Appetite::default();
         assert_eq!(appetite.starved_for(ms(50)), ms(0));
-        appetite.wants(2, ms(100));
+        appetite.wants(2, 0, ms(100));
         assert_eq!(appetite.starved_for(ms(300)), ms(200));
         appetite.fed(ms(300));
         assert_eq!(appetite.starved_for(ms(350)), ms(50));
-        appetite.wants(0, ms(360));
+        appetite.wants(0, 0, ms(360));
         assert_eq!(appetite.starved_for(ms(900)), ms(0));
+    }
+
+    #[test]
+    fn copies_of_slow_tasks_are_asked_for_a_while() {
+        let mut appetite = Appetite::default();
+        appetite.wants(0, 1, ms(5000));
+        assert_eq!(appetite.next(ms(5000)), Some(Say::Revive));
+        appetite.said(Say::Revive, true);
+        for soon in [5001, 9000, 14_999] {
+            assert_eq!(appetite.next(ms(soon)), None);
+        }
+        assert_eq!(appetite.starved_for(ms(14_999)), Duration::ZERO, "nothing depends on them");
+        assert_eq!(appetite.next(ms(15_000)), Some(Say::Suppress));
+        appetite.said(Say::Suppress, true);
+        assert_eq!(appetite.next(ms(30_000)), None);
+        appetite.hopes();
+        assert_eq!(appetite.next(ms(30_001)), Some(Say::Revive));
     }
 }

@@ -175,6 +175,7 @@ impl Mesos {
             events,
             notes,
             book: Book::default(),
+            largest: 0,
             waiting: Demand::default(),
             appetite: Appetite::default(),
             reconciler: Reconciler::new(Duration::from_secs(1), Duration::from_secs(30)),
@@ -223,6 +224,8 @@ pub(super) struct Backend {
     pub(super) events: broadcast::Sender<EngineEvent>,
     pub(super) notes: mpsc::UnboundedSender<Note>,
     pub(super) book: Book,
+    /// The most memory that an offer had for tasks, in MiB.
+    pub(super) largest: u64,
     /// What waits for offers.
     pub(super) waiting: Demand,
     pub(super) appetite: Appetite,
@@ -265,7 +268,7 @@ impl Backend {
                         self.appetite.hopes();
                     }
                     let tasks = self.waiting.tasks;
-                    self.appetite.wants(tasks, self.now());
+                    self.appetite.wants(tasks, self.waiting.copies, self.now());
                     self.told_starving &= tasks > 0;
                     // The context ends: the master is still to be told.
                     wanted = changed.is_ok();

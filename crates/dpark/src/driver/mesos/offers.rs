@@ -35,6 +35,7 @@ impl Backend {
         let mut unwanted: HashMap<Duration, Vec<OfferId>> = HashMap::new();
         let mut usable: HashMap<ExecutorId, Stock> = HashMap::new();
         let (mut fresh, mut lent) = (vec![], vec![]);
+        let mut largest = self.largest;
         for (offer, stock) in Stock::by_agent(offers) {
             let agent = self.book.agents.entry(offer.agent_id.clone()).or_default();
             agent.host.clone_from(&offer.hostname);
@@ -66,6 +67,7 @@ impl Backend {
             let more = self.settings.max_tasks.saturating_sub(running);
             match stock.room(overhead) {
                 Some(room) if more > 0 => {
+                    largest = largest.max(room.memory);
                     // Queries may want other cores for a task; with the fewest no offer holds too many tasks.
                     let each = self.waiting.least.unwrap_or_default().cpus;
                     let most = u32::try_from(more).unwrap_or(u32::MAX).saturating_mul(each);
@@ -74,6 +76,10 @@ impl Backend {
                 }
                 _ => unwanted.entry(TOO_SMALL).or_default().extend(stock.offers),
             }
+        }
+        if largest > self.largest {
+            self.largest = largest;
+            self.tell(Message::MemoryLimit(largest));
         }
         let (answer, launches) = oneshot::channel();
         self.tell(Message::Offers { fresh, offers: lent, answer });

@@ -26,14 +26,15 @@ impl Sandbox {
         Self { agent, path: format!("/frameworks/{framework}/executors/{executor}/runs/latest") }
     }
 
-    /// The end of its `stderr`, ready to be put behind a message. Nothing if it cannot be had within `patience`: it is
-    /// only a help.
+    /// The ends of its `stdout` and `stderr`, ready to be put behind a message. Nothing if they cannot be had within
+    /// `patience`: they are only a help.
     pub(crate) async fn last_words(&self, patience: Duration) -> String {
         let Some(agent) = &self.agent else { return String::new() };
-        match tokio::time::timeout(patience, read_tail(agent, &self.path, "stderr")).await {
-            Ok(Some(lines)) => format!("\nlast lines of its stderr:\n{lines}"),
-            Ok(None) | Err(_) => String::new(),
-        }
+        let read =
+            futures::future::join(read_tail(agent, &self.path, "stdout"), read_tail(agent, &self.path, "stderr"));
+        let (stdout, stderr) = tokio::time::timeout(patience, read).await.unwrap_or_default();
+        let written = [("stdout", stdout), ("stderr", stderr)].into_iter();
+        written.filter_map(|(file, lines)| Some(format!("\nlast lines of its {file}:\n{}", lines?))).collect()
     }
 }
 
