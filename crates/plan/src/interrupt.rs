@@ -1,6 +1,6 @@
 //! Tasks that were cancelled end, also in the middle of a long step.
 //!
-//! Cancelling a task takes effect when it gives way (see [`yielding`](crate::yielding)). A join that rejects almost all
+//! Cancelling a task takes effect when it gives way (see `yielding`). A join that rejects almost all
 //! pairs by its filter makes no batch, and does not give way, for as long as it takes to compare one batch of its input
 //! with all rows of the other side. So the filter itself looks whether the task it runs in is still wanted.
 
