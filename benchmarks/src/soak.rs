@@ -1,6 +1,7 @@
 //! TPC-H in a loop on a real Mesos cluster of this machine while something is killed again and again: an executor, an
 //! agent, a whole machine, the master. Every answer is compared with DataFusion's. After each round memory, descriptors
-//! and shuffle files are printed beside what they were after the first; whether they grow is the reader's to judge.
+//! (files and sockets) and shuffle files are printed beside what they were after the first; what has grown at the end fails
+//! the run. Executors are looked at too, the largest of them, but die too often to grow.
 
 use crate::answer::Answer;
 use crate::engines::{AGENT, Engine, Session};
@@ -34,15 +35,47 @@ struct Footprint {
     rss_mb: f64,
     descriptors: usize,
     files: usize,
+    /// The most of any executor.
+    executor_mb: f64,
+    executor_descriptors: usize,
 }
+
+/// Growth that may be chance: a query more at work, an allocator's mood.
+const MEMORY_MB: f64 = 200.0;
+const DESCRIPTORS: usize = 50;
+const FILES: usize = 50;
 
 impl Footprint {
     fn of(cluster: &Cluster) -> Result<Self> {
-        let status = std::fs::read_to_string("/proc/self/status")?;
-        let kilobytes = memory::field(&status, "VmRSS:").unwrap_or_default();
-        let descriptors = std::fs::read_dir("/proc/self/fd")?.count();
-        Ok(Self { rss_mb: kilobytes as f64 / 1024.0, descriptors, files: shuffle_files(cluster.directory()) })
+        let mut executors = vec![];
+        for agent in 0..cluster.agents() {
+            // An agent that is down just now has none that could be asked for.
+            executors.extend(cluster.executors(agent).unwrap_or_default());
+        }
+        let executors = executors.iter().map(|executor| executor.pid.to_string());
+        let executors: Vec<_> = executors.filter_map(|pid| process(&pid).ok()).collect();
+        let (rss_mb, descriptors) = process("self")?;
+        Ok(Self {
+            rss_mb,
+            descriptors,
+            files: shuffle_files(cluster.directory()),
+            executor_mb: executors.iter().map(|(mb, _)| *mb).fold(0.0, f64::max),
+            executor_descriptors: executors.iter().map(|(_, descriptors)| *descriptors).max().unwrap_or_default(),
+        })
     }
+
+    fn has_grown(&self, first: &Self) -> bool {
+        self.rss_mb > first.rss_mb + MEMORY_MB
+            || self.descriptors > first.descriptors + DESCRIPTORS
+            || self.files > first.files + FILES
+    }
+}
+
+/// Memory in MB, and open descriptors.
+fn process(pid: &str) -> Result<(f64, usize)> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let kilobytes = memory::field(&status, "VmRSS:").unwrap_or_default();
+    Ok((kilobytes as f64 / 1024.0, std::fs::read_dir(format!("/proc/{pid}/fd"))?.count()))
 }
 
 fn shuffle_files(dir: &Path) -> usize {
@@ -55,7 +88,7 @@ fn shuffle_files(dir: &Path) -> usize {
         .sum()
 }
 
-/// Runs and prints. False if an answer was wrong or a query failed.
+/// Runs and prints. False if an answer was wrong, a query failed, or something has grown.
 pub(crate) fn run(args: &Args) -> Result<bool> {
     let dir = data::default_dir(args.scale)?;
     if !data::is_complete(&dir) {
@@ -91,7 +124,7 @@ async fn ask(args: &Args, dir: &Path, cluster: &Cluster, expected: &[Answer]) ->
     let session = Session::open(Engine::Mesos, 3, dir, Some(&cluster.masters())).await?;
     let (start, length) = (Instant::now(), Duration::from_secs_f64(args.minutes * 60.0));
     let (mut done, mut wrong, mut failed, mut slowest) = (0, 0, 0, Duration::ZERO);
-    let mut first = None;
+    let (mut first, mut grown) = (None, false);
     while start.elapsed() < length {
         for (query, expected) in (1..).zip(expected) {
             let began = Instant::now();
@@ -113,7 +146,7 @@ async fn ask(args: &Args, dir: &Path, cluster: &Cluster, expected: &[Answer]) ->
         let first = *first.get_or_insert(now);
         println!(
             "{:>5.0} s: {done} queries, {wrong} wrong, {failed} failed, slowest {:.1} s; RSS {:.0} MB (first {:.0}), {} \
-             descriptors ({}), {} shuffle files ({})",
+             descriptors ({}), {} shuffle files ({}); largest executor {:.0} MB, {} descriptors",
             start.elapsed().as_secs_f64(),
             slowest.as_secs_f64(),
             now.rss_mb,
@@ -122,10 +155,16 @@ async fn ask(args: &Args, dir: &Path, cluster: &Cluster, expected: &[Answer]) ->
             first.descriptors,
             now.files,
             first.files,
+            now.executor_mb,
+            now.executor_descriptors,
         );
+        grown = now.has_grown(&first);
     }
     session.close().await;
-    Ok(wrong + failed == 0)
+    if grown {
+        eprintln!("GROWN: see the last line");
+    }
+    Ok(wrong + failed == 0 && !grown)
 }
 
 /// What was killed, and how often.

@@ -5,7 +5,7 @@
 //! fetches do not run ahead of their readers, and a bucket is larger than all socket buffers together, the other worker
 //! is in the middle of sending when it is killed.
 
-use crate::story::{Story, kill, on, open, processes, wait_for, wait_until};
+use crate::story::{Story, executor_of, kill, on, open, wait_for, wait_until};
 use arrow::array::{AsArray, Int64Array, StringArray, UInt32Array};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, UInt32Type};
 use arrow::record_batch::RecordBatch;
@@ -13,6 +13,8 @@ use datafusion::common::Result;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use dpark::Context;
+use dpark_lineage::ExecutorId;
 use dpark_plan::map_batches::{BatchFunction, BatchTask, MapBatchesNode, function_ref};
 use futures::{StreamExt, stream};
 use libtest_mimic::{Failed, Trial};
@@ -28,63 +30,70 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![Trial::test("chaos::kill::while_serving", kill_while_serving)]
 }
 
+/// What the trial needs of a context.
+pub(crate) const CONF: [(&str, &str); 2] = [("shuffle.partitions", "2"), ("shuffle.compression", "none")];
+
 fn kill_while_serving() -> Result<(), Failed> {
     let dir = tempfile::tempdir()?;
     let gates = dir.path().join("gates");
     std::fs::create_dir(&gates)?;
-    let conf = [("shuffle.partitions", "2"), ("shuffle.compression", "none")];
     let work = dir.path().join("work");
-    on("process[2]", &work, &conf, async |ctx| {
-        let mut story = Story::of(ctx);
-        let seeds = ctx.parallelize(0..2i64, 2)?.to_df();
-        let made = node(seeds, make, &gates, heavy(), vec![])?;
-        let taken = node(made, take, &gates, light(), vec![0])?;
-        let query = tokio::spawn(taken.collect());
+    on("process[2]", &work, &CONF, async |ctx| kill_the_server(ctx, &gates, |_, pid| executor_of(&work, pid)).await)
+}
 
-        // `reads-<reader>-<holder>`
-        let mut pair = None;
-        let watched = gates.clone();
-        let (reader, holder) = tokio::task::spawn_blocking(move || {
-            wait_until("a reducer should read from another worker", || {
-                pair = names(&watched).iter().find_map(|name| {
-                    let (reader, holder) = name.strip_prefix("reads-")?.split_once('-')?;
-                    Some((reader.parse::<u32>().ok()?, holder.parse::<u32>().ok()?))
-                });
-                pair.is_some()
+/// The trial on a context of two executors, which `executor_of` knows by their processes.
+pub(crate) async fn kill_the_server(
+    ctx: &Context,
+    gates: &Path,
+    executor_of: impl Fn(&Story, u32) -> ExecutorId,
+) -> Result<(), Failed> {
+    let mut story = Story::of(ctx);
+    let seeds = ctx.parallelize(0..2i64, 2)?.to_df();
+    let made = node(seeds, make, gates, heavy(), vec![])?;
+    let taken = node(made, take, gates, light(), vec![0])?;
+    let query = tokio::spawn(taken.collect());
+
+    // `reads-<reader>-<holder>`
+    let mut pair = None;
+    let watched = gates.to_path_buf();
+    let (reader, holder) = tokio::task::spawn_blocking(move || {
+        wait_until("a reducer should read from another worker", || {
+            pair = names(&watched).iter().find_map(|name| {
+                let (reader, holder) = name.strip_prefix("reads-")?.split_once('-')?;
+                Some((reader.parse::<u32>().ok()?, holder.parse::<u32>().ok()?))
             });
-            pair.unwrap()
-        })
-        .await?;
-        story.catch_up();
-        let processes = processes(&work);
-        let executor_of = |pid| processes.iter().find(|(_, of)| **of == pid).map(|(executor, _)| *executor).unwrap();
-        let (reader, killed) = (executor_of(reader), executor_of(holder));
-        let held: Vec<_> = story.finished.iter().filter(|(_, executor)| *executor == killed).collect();
-        let [(lost, _)] = held[..] else { panic!("each worker holds one output: {held:?}") };
-        let (lost, maps) = (*lost, story.stages[0]);
-        assert_eq!(lost.stage, maps);
-        kill(holder);
-        open(&gates.join("go"));
-
-        let batches = query.await??;
-        let keys = batches.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec());
-        let (count, sum) = keys.fold((0, 0), |(count, sum), key| (count + 1, sum + key));
-        let all = 2 * BATCHES * ROWS;
-        assert_eq!((count, sum), (all, all * (all - 1) / 2));
-
-        story.catch_up();
-        let wanted = format!("cannot fetch the output of {maps} partition {} attempt 0 from {killed}", lost.partition);
-        let broke = story
-            .failed
-            .iter()
-            .any(|(task, on, error)| *on == reader && task.stage == story.stages[1] && error.contains(&wanted));
-        assert!(broke, "{reader} was reading from {killed} when that was killed: {:?}", story.failed);
-        assert_eq!(story.removed.len(), 1, "{:?}", story.removed);
-        assert_eq!(story.removed[0].0, killed);
-        let [(None, recomputed)] = &story.ended[..] else { panic!("one job, without error: {:?}", story.ended) };
-        assert_eq!(*recomputed, [(maps, lost.partition)], "only what was lost is computed again");
-        Ok(())
+            pair.is_some()
+        });
+        pair.unwrap()
     })
+    .await?;
+    story.catch_up();
+    let (reader, killed) = (executor_of(&story, reader), executor_of(&story, holder));
+    let held: Vec<_> = story.finished.iter().filter(|(_, executor)| *executor == killed).collect();
+    let [(lost, _)] = held[..] else { panic!("each worker holds one output: {held:?}") };
+    let (lost, maps) = (*lost, story.stages[0]);
+    assert_eq!(lost.stage, maps);
+    kill(holder);
+    open(&gates.join("go"));
+
+    let batches = query.await??;
+    let keys = batches.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec());
+    let (count, sum) = keys.fold((0, 0), |(count, sum), key| (count + 1, sum + key));
+    let all = 2 * BATCHES * ROWS;
+    assert_eq!((count, sum), (all, all * (all - 1) / 2));
+
+    story.catch_up();
+    let wanted = format!("cannot fetch the output of {maps} partition {} attempt 0 from {killed}", lost.partition);
+    let broke = story
+        .failed
+        .iter()
+        .any(|(task, on, error)| *on == reader && task.stage == story.stages[1] && error.contains(&wanted));
+    assert!(broke, "{reader} was reading from {killed} when that was killed: {:?}", story.failed);
+    assert_eq!(story.removed.len(), 1, "{:?}", story.removed);
+    assert_eq!(story.removed[0].0, killed);
+    let [(None, recomputed)] = &story.ended[..] else { panic!("one job, without error: {:?}", story.ended) };
+    assert_eq!(*recomputed, [(maps, lost.partition)], "only what was lost is computed again");
+    Ok(())
 }
 
 fn node(

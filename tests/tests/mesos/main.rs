@@ -43,12 +43,16 @@ mod reduces;
 #[path = "../../shell/run.rs"]
 mod run;
 mod scripts;
+#[allow(dead_code, reason = "the trial with worker processes is in it too")]
+#[path = "../chaos/serving.rs"]
+mod serving;
 mod speculation;
 mod stand;
 mod stillborn;
 mod stores;
 mod updates;
 
+use dpark_tests::story;
 use libtest_mimic::Arguments;
 
 fn main() {

@@ -1,6 +1,7 @@
 //! An executor is killed in the last stage of a query, while it reduces and keeps outputs of both stages before.
 
 use crate::fixture::{check_sums, on_cluster, recomputed, trial, two_agents, until_held};
+use crate::serving;
 use dpark::Context;
 use dpark::rdd::Rdd;
 use dpark_lineage::TaskId;
@@ -9,7 +10,10 @@ use libtest_mimic::{Failed, Trial};
 use std::path::Path;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    vec![trial("reduces::executor_killed", executor_killed)]
+    vec![
+        trial("reduces::executor_killed", executor_killed),
+        trial("reduces::executor_killed_while_it_serves", executor_killed_while_it_serves),
+    ]
 }
 
 /// Goes on once tasks have come to this place on both executors, so that each has outputs of the stage.
@@ -68,5 +72,15 @@ fn executor_killed() -> Result<(), Failed> {
         let (done, on) = done.expect("the task that died should have run again");
         assert!(done.attempt > reducing.attempt && *on != killed, "{done} on {on}");
         Ok(())
+    })
+}
+
+/// An executor is killed in the middle of an output that another one reads from it.
+fn executor_killed_while_it_serves() -> Result<(), Failed> {
+    on_cluster(two_agents(), &serving::CONF, async |ctx, cluster| {
+        let gates = cluster.directory().join("gates");
+        std::fs::create_dir(&gates)?;
+        let executor_of = |story: &Story, pid| *story.pids.iter().find(|(_, of)| **of == pid).unwrap().0;
+        serving::kill_the_server(ctx, &gates, executor_of).await
     })
 }

@@ -6,7 +6,7 @@ use crate::stand::{AGENT, on_stand};
 use dpark_tests::story::Story;
 use libtest_mimic::{Failed, Trial};
 use mesos_rs::proto::scheduler::CallType;
-use mesos_rs::proto::{StatusReason, StatusSource, TaskId, TaskState, TaskStatus};
+use mesos_rs::proto::{StatusReason, StatusSource, TaskId, TaskInfo, TaskState, TaskStatus};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -14,6 +14,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("updates::without_uuid", without_uuid),
         trial("updates::offer_rescinded_after_it_was_used", offer_rescinded_after_it_was_used),
         trial("updates::finished_by_reconciliation", finished_by_reconciliation),
+        trial("updates::a_container_without_memory", a_container_without_memory),
     ]
 }
 
@@ -133,4 +134,31 @@ fn finished_by_reconciliation() -> Result<(), Failed> {
         undisturbed(&mut story);
         Ok(())
     })
+}
+
+/// The agent ends the executor, whose container took too much: its tasks are given twice as much the next time.
+fn a_container_without_memory() -> Result<(), Failed> {
+    on_stand(&[], async |ctx, stand| {
+        let mut story = Story::of(ctx);
+        let query = tokio::spawn(ctx.parallelize(0..4i64, 1)?.map(|n| n)?.collect());
+        stand.call(CallType::Revive).await;
+        let first = stand.launches().await;
+        let reason = StatusReason::ContainerLimitationMemory;
+        stand.tell(&said_by(StatusSource::Agent, &first[0].task_id, TaskState::Failed, reason));
+        let again = stand.launches().await;
+        assert_eq!((memory(&first[0]), memory(&again[0])), (256.0, 512.0));
+        for status in stand.run(&again).await {
+            stand.tell(&status);
+        }
+        assert_eq!(stand.serve(query).await??, [0, 1, 2, 3]);
+        story.catch_up();
+        assert!(story.failed.iter().any(|(.., error)| error.contains("out of memory")), "{:?}", story.failed);
+        Ok(())
+    })
+}
+
+/// MiB that a task takes.
+fn memory(task: &TaskInfo) -> f64 {
+    let scalars = task.resources.iter().filter(|resource| resource.name == "mem");
+    scalars.filter_map(|resource| Some(resource.scalar.as_ref()?.value)).sum()
 }
