@@ -30,7 +30,7 @@ type Test = fn(&str) -> Result<(), Failed>;
 fn main() {
     dpark::init();
     let args = Arguments::from_args();
-    let tests: [(&str, Test); 11] = [
+    let tests: [(&str, Test); 12] = [
         ("select_filter_sort_limit", select_filter_sort_limit),
         ("aggregate", aggregate),
         ("join", join),
@@ -42,6 +42,7 @@ fn main() {
         ("threads", threads),
         ("several_statements", several_statements),
         ("cancelled", cancelled),
+        ("needs", needs),
     ];
     let mut trials = vec![];
     for (name, master) in MASTERS {
@@ -316,6 +317,18 @@ async fn ask(ctx: &Context, thread: i64) -> datafusion::error::Result<()> {
         assert_eq!(rows, expected.collect::<Vec<(i64, i64)>>(), "thread {thread}, round {round}");
     }
     Ok(())
+}
+
+/// What a stage asks of a cluster changes no row, and is no place where a plan ends.
+fn needs(master: &str) -> Result<(), Failed> {
+    with(master, async |ctx| {
+        let needing = frame(ctx)?.with_cpus(2.0).filter(col("v").gt_eq(lit(50i64)))?.with_memory(64);
+        let sums = needing.aggregate(vec![col("k")], vec![sum(col("v"))])?.with_cpus(0.5);
+        let rows: Vec<(i64, i64)> = sums.sort_by(vec![col("k")])?.rdd()?.collect().await?;
+        let expected = (0..5i64).map(|k| (k, (50..100i64).filter(|v| v % 5 == k).sum::<i64>()));
+        assert_eq!(rows, expected.collect::<Vec<_>>());
+        Ok(())
+    })
 }
 
 /// Tasks that were cancelled make room within moments, whatever they are at: joins with many rows, and with none.

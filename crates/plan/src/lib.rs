@@ -18,6 +18,7 @@
 //! | [`scalar`] | scalar subqueries across stages |
 //! | [`runtime_filter`] | filters from build sides to scans across stages |
 //! | [`cache`] | cached data sets |
+//! | [`needs`] | what the tasks of a stage take of a cluster |
 //! | [`functions`], [`map_batches`] | closures in plans |
 //! | [`mod@write`] | files written by tasks |
 //! | [`fingerprint`] | which stages compute the same |
@@ -35,6 +36,7 @@ mod known_functions;
 mod lossy;
 pub mod lower;
 pub mod map_batches;
+pub mod needs;
 pub mod runtime_filter;
 pub mod scalar;
 pub mod session;

@@ -12,6 +12,7 @@
 
 use crate::cache::{CacheExec, CachedDataset};
 use crate::gather::GatherExec;
+use crate::needs::{self, Needs, NeedsExec};
 use crate::runtime_filter::{self, RuntimeFilter};
 use crate::scalar::{ScalarInputExec, ScalarScope};
 use crate::shuffle_read::{ReadKind, ShuffleReadExec};
@@ -243,6 +244,10 @@ impl Lowering<'_> {
     }
 
     fn push_stage(&mut self, id: StageId, fragment: Plan, output: Output, scope: &Scope) -> Result<()> {
+        let (fragment, needs) = match contains(&fragment, &|node| node.is::<NeedsExec>()) {
+            true => needs::take(fragment)?,
+            false => (fragment, Needs::default()),
+        };
         let fragment = ScalarInputExec::wrap_if_used(fragment, scope);
         let mut inputs = vec![];
         collect_inputs(&fragment, true, &mut inputs);
@@ -258,6 +263,7 @@ impl Lowering<'_> {
             summaries: vec![],
             filters: vec![],
             side_effects,
+            needs,
         });
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use crate::cache::CachedDataset;
 use crate::fingerprint::{Fingerprint, Fingerprints, fingerprints};
+use crate::needs::Needs;
 use crate::runtime_filter::{FilterSource, RuntimeFilter};
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::TaskContext;
@@ -64,6 +65,8 @@ pub struct StagePlan {
     pub filters: Vec<Arc<RuntimeFilter>>,
     /// The fragment changes the world (an insert): a failed task must not simply run again.
     pub side_effects: bool,
+    /// What its tasks take of a cluster, where that is not what the session says.
+    pub needs: Needs,
 }
 
 impl StagePlan {
@@ -85,7 +88,7 @@ impl StagePlan {
     }
 
     /// Everything that must have run before.
-    fn needs(&self) -> impl Iterator<Item = StageId> + '_ {
+    fn requires(&self) -> impl Iterator<Item = StageId> + '_ {
         self.inputs.iter().map(|input| input.stage).chain(self.after.iter().copied())
     }
 
@@ -210,7 +213,7 @@ impl JobPlan {
 
     /// All stages that are read by others of the job.
     pub fn read_stages(&self) -> impl Iterator<Item = StageId> + '_ {
-        self.stages.iter().flat_map(|stage| stage.needs())
+        self.stages.iter().flat_map(|stage| stage.requires())
     }
 
     /// The scheduler's view.
@@ -231,7 +234,7 @@ fn in_order(stages: Vec<Arc<StagePlan>>, roots: Vec<StageId>) -> Vec<Arc<StagePl
             ordered.push(Arc::clone(stage));
         } else if met.insert(id) {
             path.push((id, true));
-            path.extend(stage.needs().map(|need| (need, false)));
+            path.extend(stage.requires().map(|need| (need, false)));
         }
     }
     ordered

@@ -14,6 +14,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("manners::constraints", constraints),
         trial("manners::idle_executors_end", idle_executors_end),
         trial("manners::accounts_are_true", accounts_are_true),
+        trial("manners::a_stage_says_what_its_tasks_take", a_stage_says_what_its_tasks_take),
         trial("manners::a_session_sets_what_its_tasks_take", a_session_sets_what_its_tasks_take),
         trial("manners::many_small_tasks", many_small_tasks),
     ]
@@ -84,6 +85,32 @@ fn a_session_sets_what_its_tasks_take() -> Result<(), Failed> {
             ctx.sql(set).await?;
         }
         four_small_tasks(ctx, cluster).await
+    })
+}
+
+/// One stage of a query asks for more than its others.
+fn a_stage_says_what_its_tasks_take() -> Result<(), Failed> {
+    on_cluster(two_agents(), &[("task.cpus", "0.5"), ("task.memory", "64MB")], async |ctx, cluster| {
+        let gates = cluster.directory().join("gates");
+        std::fs::create_dir(&gates)?;
+        let first = sums(ctx, &gates, &[])?.with_memory(96);
+        let second = first.map(|row| row)?.reduce_by_key(|a, b| a + b)?.with(&gates.display().to_string())?;
+        let second = second.map(|gates, row| {
+            dpark_tests::story::say(std::path::Path::new(gates), "held");
+            dpark_tests::story::wait_for(&std::path::Path::new(gates).join("go"));
+            row
+        })?;
+        let query = tokio::spawn(second.with_cpus(1.0).with_memory(200).collect());
+        crate::fixture::until_held(&gates, 2).await;
+        wait_until("two large tasks and two executors should be counted", Duration::from_secs(20), || {
+            let frameworks = cluster.frameworks()?;
+            let used = &frameworks[0]["used_resources"];
+            let (cpus, mem) = (used["cpus"].as_f64().unwrap_or(0.0), used["mem"].as_f64().unwrap_or(0.0));
+            Ok(((cpus - 2.2).abs() < 1e-6 && (mem - (2.0 * 200.0 + 2.0 * 128.0)).abs() < 1e-6).then_some(()))
+        })?;
+        dpark_tests::story::open(&gates.join("go"));
+        check_sums(query.await??);
+        Ok(())
     })
 }
 

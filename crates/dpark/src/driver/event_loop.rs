@@ -231,8 +231,10 @@ impl EventLoop {
         let stages = plan.stages.iter().map(|stage| stage.id).collect();
         self.tell(EngineEvent::JobStarted { job: id, stages, target: plan.target });
         let (mut spec, pins) = (plan.spec(id), plan.pins.clone());
-        let needs = TaskOptions::needs(&config);
-        spec.stages.iter_mut().for_each(|stage| stage.needs = needs);
+        let session = TaskOptions::needs(&config);
+        for (stage, plan) in spec.stages.iter_mut().zip(&plan.stages) {
+            stage.needs = plan.needs.or(session);
+        }
         self.jobs.insert(id, Job { plan, events, started: Instant::now(), stages: HashMap::new() });
         for (stage, _) in pins {
             self.schedule(Event::StagePinned { stage });

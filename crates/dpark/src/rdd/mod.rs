@@ -23,6 +23,7 @@ use datafusion::dataframe::DataFrame;
 use datafusion::datasource::MemTable;
 use dpark_plan::functions::FunctionRef;
 use dpark_plan::map_batches::{MapBatchesNode, function_ref, map_ref};
+use dpark_plan::needs::{Needs, NeedsNode};
 use futures::TryStreamExt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -103,6 +104,16 @@ impl<T: Row> Rdd<T> {
         self.df.clone()
     }
 
+    /// The stage that computes these rows asks a cluster for so many cores a task, whatever `task.cpus` says.
+    pub fn with_cpus(self, cores: f64) -> Self {
+        Self::new(self.df.with_cpus(cores))
+    }
+
+    /// The stage that computes these rows asks a cluster for so many MiB a task, whatever `task.memory` says.
+    pub fn with_memory(self, mib: u64) -> Self {
+        Self::new(self.df.with_memory(mib))
+    }
+
     /// The rows, kept by the executors once computed.
     pub async fn cache(self) -> Result<Self> {
         Ok(Self::new(self.df.cache().await?))
@@ -163,6 +174,14 @@ pub trait DataFrameExt: Sized {
     where
         F: Fn(RecordBatch) -> Result<RecordBatch> + Send + 'static;
 
+    /// The stage that computes these rows asks a cluster for so many cores a task, whatever `task.cpus` says. Elsewhere it
+    /// changes nothing.
+    fn with_cpus(self, cores: f64) -> DataFrame;
+
+    /// The stage that computes these rows asks a cluster for so many MiB a task, whatever `task.memory` says. Elsewhere it
+    /// changes nothing.
+    fn with_memory(self, mib: u64) -> DataFrame;
+
     /// The rows as Rust values. Errors name the first column whose type differs.
     fn rdd<T: Row>(self) -> Result<Rdd<T>>;
 }
@@ -183,11 +202,24 @@ impl DataFrameExt for DataFrame {
         node(self, map_ref(&closure), no_argument(), schema, vec![])
     }
 
+    fn with_cpus(self, cores: f64) -> DataFrame {
+        needing(self, Needs { cpus: Some((cores * 1000.0).round().max(1.0) as u32), memory: None })
+    }
+
+    fn with_memory(self, mib: u64) -> DataFrame {
+        needing(self, Needs { cpus: None, memory: Some(mib) })
+    }
+
     fn rdd<T: Row>(self) -> Result<Rdd<T>> {
         let (have, want) = (Arc::clone(self.schema().inner()), T::schema());
         check_types(&have, &want)?;
         Ok(Rdd::new(self))
     }
+}
+
+fn needing(df: DataFrame, needs: Needs) -> DataFrame {
+    let (state, plan) = df.into_parts();
+    DataFrame::new(state, NeedsNode::plan(plan, needs))
 }
 
 fn check_types(have: &Schema, want: &Schema) -> Result<()> {
