@@ -287,6 +287,8 @@ mod tests {
         let mut stream = TcpStream::connect(workers.addr).await.unwrap();
         send(&mut stream, &message).await.unwrap();
         assert!(matches!(inbox.recv().await, Some(Message::ExecutorUp { executor: EXPECTED, pid: 1, .. })));
+        let greeting = receive::<ToWorker>(&mut stream).await;
+        assert!(matches!(greeting, Ok(Some(ToWorker::ObjectStores { .. }))), "{greeting:?}");
         let mut second = TcpStream::connect(workers.addr).await.unwrap();
         send(&mut second, &message).await.unwrap();
         assert!(!matches!(receive::<ToWorker>(&mut second).await, Ok(Some(_))));
