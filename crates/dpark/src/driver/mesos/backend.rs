@@ -264,6 +264,8 @@ impl Backend {
                 },
                 changed = demand.changed(), if wanted => {
                     let before = std::mem::replace(&mut self.waiting, *demand.borrow_and_update());
+                    // Whoever begins to wait is told why, even if others were told before.
+                    self.told_alone &= before.tasks > 0 || self.waiting.tasks == 0;
                     if before.alarms != self.waiting.alarms {
                         self.appetite.hopes();
                     }
