@@ -191,7 +191,10 @@ fn file(master: &str) -> Result<(), Failed> {
             path.display()
         );
         let copy = tokio::spawn(ctx.sql(&big).await?.collect());
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        // The target, the hidden file, and what the store has begun.
+        while names(&dir).len() < 3 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         ctx.cancel_all();
         copy.await?.unwrap_err();
         assert_eq!(std::fs::read_to_string(&path)?, "old");

@@ -33,19 +33,24 @@ fn variables() -> Vec<(String, String)> {
 
 /// Those of them that mean something on another machine too: not files, and not services, of this one.
 pub fn portable_variables() -> Vec<(String, String)> {
-    let is_local = |name: &str| {
-        name.ends_with("_file") || name.ends_with("_path") || name.contains("_uri") || name.ends_with("_credentials")
-    };
+    const LOCAL: [&str; 7] =
+        ["_file", "_path", "_uri", "_credentials", "_metadata_endpoint", "_msi_endpoint", "_identity_endpoint"];
+    let is_local = |name: &str| name == "google_service_account" || LOCAL.iter().any(|end| name.ends_with(end));
     variables().into_iter().filter(|(name, _)| !is_local(name)).collect()
 }
 
-/// The variables that count: a provider's are all those that were told, or all of this process's own. A key of one and a
-/// token of the other would fit no lock.
+/// The variables that count: those that were told, and the process's own in the other places. Of a provider whose
+/// secrets were told the own ones do not count: a key of one and a token of the other would fit no lock.
 fn merge(told: &[(String, String)], own: Vec<(String, String)>) -> Vec<(String, String)> {
+    let is_secret = |name: &str| ["_key", "_key_id", "_token", "_secret"].iter().any(|end| name.ends_with(end));
     let of = |prefix: &str| {
         let told: Vec<_> = told.iter().filter(|(name, _)| name.starts_with(prefix)).cloned().collect();
-        let own = || own.iter().filter(|(name, _)| name.starts_with(prefix)).cloned().collect();
-        if told.is_empty() { own() } else { told }
+        let whole = told.iter().any(|(name, _)| is_secret(name) && !name.ends_with("_kms_key_id"));
+        let is_told = |name: &str| told.iter().any(|(other, _)| other == name);
+        let own = own.iter().filter(|(name, _)| !whole && name.starts_with(prefix) && !is_told(name)).cloned();
+        let mut all: Vec<_> = own.collect();
+        all.extend(told);
+        all
     };
     PREFIXES.iter().flat_map(|prefix| of(prefix)).collect()
 }
@@ -126,10 +131,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_provider_is_told_as_a_whole() {
+    fn secrets_of_two_places_are_not_mixed() {
         let pairs = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), "x".to_owned())).collect::<Vec<_>>();
-        let own = pairs(&["aws_session_token", "google_bucket"]);
-        assert_eq!(merge(&pairs(&["aws_access_key_id"]), own.clone()), pairs(&["aws_access_key_id", "google_bucket"]));
+        let own = pairs(&["aws_session_token", "google_application_credentials"]);
+        let told = pairs(&["aws_access_key_id", "google_cloud_project"]);
+        let expected = pairs(&["aws_access_key_id", "google_application_credentials", "google_cloud_project"]);
+        assert_eq!(merge(&told, own.clone()), expected);
+        assert_eq!(merge(&pairs(&["aws_region"]), own.clone()).len(), 3);
         assert_eq!(merge(&[], own.clone()), own);
     }
 }

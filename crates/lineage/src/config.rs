@@ -12,8 +12,7 @@ pub struct SchedulerConfig {
     pub max_fetch_failures: u32,
     /// For so many ended jobs, `job_progress` and `recomputed` still answer.
     pub remembered_jobs: usize,
-    /// A task that had too little memory is tried again with twice as much, up to so many MiB. Who had that much and
-    /// still too little fails for good.
+    /// A task that had too little memory is tried again with twice as much, up to so many MiB.
     pub max_memory: u64,
     /// When a slow task gets a second attempt beside the first; `None` for never.
     pub speculation: Option<Speculation>,

@@ -73,7 +73,7 @@ pub enum Event {
         /// Why.
         error: TaskError,
     },
-    /// No task can have more memory than this, in MiB: a task that had that much and still too little fails for good.
+    /// No task is given more memory than this, in MiB, however often it had too little.
     MemoryLimit {
         /// Takes the place of [`SchedulerConfig::max_memory`](crate::SchedulerConfig::max_memory).
         memory: u64,

@@ -105,9 +105,8 @@ impl Scheduler {
         let replaced = matches!(error, TaskError::NotStarted(_)) && tries < MAX_COPIES;
         let still_runs = stage.end(partition, attempt, replaced);
         let state = stage.tasks.get_mut(partition as usize)?;
-        let mut repeats = !error.is_retryable();
         if matches!(error, TaskError::Oom(_)) {
-            repeats |= granted >= self.config.max_memory;
+            // Not more than there can be; that it does not suffice is not certain either, so it is tried as often as others.
             state.memory = state.memory.max(granted.saturating_mul(2).min(self.config.max_memory));
         }
         let (failures, limit) = match &error {
@@ -122,7 +121,7 @@ impl Scheduler {
             }
             _ => {
                 state.failures += 1;
-                (state.failures, if repeats { 1 } else { self.config.max_failures })
+                (state.failures, if error.is_retryable() { self.config.max_failures } else { 1 })
             }
         };
         let avoid = match &error {

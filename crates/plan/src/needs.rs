@@ -4,12 +4,14 @@
 //! falls asks for that much. It is taken out again when stages are cut.
 
 use async_trait::async_trait;
+use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchemaRef, Result, Statistics, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNode, UserDefinedLogicalNodeCore};
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::filter_pushdown::{FilterDescription, FilterPushdownPhase};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, StatisticsArgs};
 use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
 use dpark_lineage::Resources;
@@ -91,6 +93,9 @@ impl UserDefinedLogicalNodeCore for NeedsNode {
     fn prevent_predicate_push_down_columns(&self) -> HashSet<String> {
         HashSet::new()
     }
+    fn supports_limit_pushdown(&self) -> bool {
+        true
+    }
     fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "Needs: {:?}", self.needs)
     }
@@ -167,6 +172,17 @@ impl ExecutionPlan for NeedsExec {
     }
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
         vec![&self.input]
+    }
+    fn gather_filters_for_pushdown(
+        &self,
+        _phase: FilterPushdownPhase,
+        parent_filters: Vec<Arc<dyn PhysicalExpr>>,
+        _config: &ConfigOptions,
+    ) -> Result<FilterDescription> {
+        FilterDescription::from_children(parent_filters, &self.children())
+    }
+    fn supports_limit_pushdown(&self) -> bool {
+        true
     }
     fn maintains_input_order(&self) -> Vec<bool> {
         vec![true]

@@ -95,10 +95,15 @@ impl FileCopy {
         let counts: Vec<_> = rows.try_collect().await?;
         let counts = counts.iter().flat_map(|batch| batch.column(0).as_primitive::<UInt64Type>().iter().flatten());
         let rows = counts.sum();
-        if let Ok(old) = std::fs::metadata(&self.target) {
-            std::fs::set_permissions(hidden.0, old.permissions()).map_err(|error| at(&self.target, error))?;
+        let mode = |path: &Path| std::fs::metadata(path).map(|file| file.permissions());
+        if let (Ok(old), Ok(new)) = (mode(&self.target), mode(hidden.0))
+            && old != new
+        {
+            std::fs::set_permissions(hidden.0, old).map_err(|error| at(&self.target, error))?;
         }
         std::fs::rename(hidden.0, &self.target).map_err(|error| at(&self.target, error))?;
+        // Nothing is left to be removed.
+        std::mem::forget(hidden);
         Ok(Written { target, stages, rows })
     }
 }

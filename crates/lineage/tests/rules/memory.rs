@@ -66,6 +66,8 @@ fn more_than_there_can_be_is_not_asked_for() {
     assert_eq!(b.memory(t(0, 0, 2)), 300);
     assert_eq!(b.error(), None);
     b.fail(0, t(0, 0, 2), oom());
-    let expected = JobError::TaskFailed { task: t(0, 0, 2), executor: ExecutorId(0), failures: 3, error: oom() };
+    assert_eq!((b.memory(t(0, 0, 3)), b.error()), (300, None));
+    b.fail(0, t(0, 0, 3), oom());
+    let expected = JobError::TaskFailed { task: t(0, 0, 3), executor: ExecutorId(0), failures: 4, error: oom() };
     assert_eq!(b.error(), Some(&expected), "it had all there is");
 }

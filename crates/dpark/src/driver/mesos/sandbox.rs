@@ -30,9 +30,9 @@ impl Sandbox {
     /// `patience`: they are only a help.
     pub(crate) async fn last_words(&self, patience: Duration) -> String {
         let Some(agent) = &self.agent else { return String::new() };
-        let read =
-            futures::future::join(read_tail(agent, &self.path, "stdout"), read_tail(agent, &self.path, "stderr"));
-        let (stdout, stderr) = tokio::time::timeout(patience, read).await.unwrap_or_default();
+        let read = |file| tokio::time::timeout(patience, read_tail(agent, &self.path, file));
+        let (stdout, stderr) = futures::future::join(read("stdout"), read("stderr")).await;
+        let (stdout, stderr) = (stdout.ok().flatten(), stderr.ok().flatten());
         let written = [("stdout", stdout), ("stderr", stderr)].into_iter();
         written.filter_map(|(file, lines)| Some(format!("\nlast lines of its {file}:\n{}", lines?))).collect()
     }
