@@ -48,7 +48,7 @@ pub enum EngineEvent {
         /// Bytes of the output.
         bytes: u64,
     },
-    /// A task ended without output.
+    /// A task whose end was awaited ended without output. One that was killed, as it is not needed any more, has none.
     TaskFailed {
         /// Which.
         task: TaskId,

@@ -1,8 +1,8 @@
 //! The stages and running tasks of one process.
 //!
 //! Tasks run on a runtime of their own with one thread a slot, so that computing never delays the driver's, the shuffle
-//! server's or the object stores' I/O, which has another. All tasks of a stage share one plan instance; a second attempt gets a fresh one, as operators
-//! keep state.
+//! server's or the object stores' I/O, which has another. All tasks of a stage share one plan instance; a second attempt
+//! gets a fresh one, as operators keep state.
 
 use crate::inputs::{Inputs, TaskInputs};
 use crate::memory::{PoolSize, StoreBudget, pool};
