@@ -1,0 +1,56 @@
+//! Rust values as rows of Arrow columns: read as borrowed views, written into column builders.
+//!
+//! ```text
+//!  columns ──Row::reader──► Reader ──Row::view(i)──► View<'_> (&str, i64, tuples of them) ──► the user's closure
+//!                                                                                                   │
+//!  columns ◄──Row::finish── Builder ◄───────────────────Emit::emit──────────────────────────── what it gives
+//! ```
+//!
+//! A row costs no allocation that the closure does not make itself.
+//!
+//! | Rust | Arrow | view |
+//! |---|---|---|
+//! | `i8 … i64`, `u8 … u64`, `f32`, `f64`, `bool` | the same | itself |
+//! | `usize`, `isize` | `UInt64`, `Int64` | itself |
+//! | `String` | `Utf8` | `&str` |
+//! | `bytes::Bytes` | `Binary` | `&[u8]` |
+//! | `chrono::NaiveDate` | `Date32` | itself |
+//! | `chrono::NaiveDateTime`, `chrono::DateTime<Utc>` | `Timestamp(µs)`, with time zone UTC | itself |
+//! | `Option<T>` | `T` with NULLs | `Option` of `T`'s |
+//! | `Vec<T>` | `List` | [`List`] |
+//! | `[T; N]` | `FixedSizeList` | array of `T`'s |
+//! | tuples | `Struct` of `_1`, `_2`, … | tuple of views |
+//! | a struct with `#[derive(Row)]` | `Struct` of its fields | a struct of views |
+//!
+//! The outermost struct of a data set is its columns; everything else stands in one column `_1`.
+//!
+//! | room | what lives there |
+//! |---|---|
+//! | [`row`] | the traits [`Row`], [`Emit`], [`Key`] |
+//! | `primitive`, `text`, `time`, `option`, `list`, `array`, `tuple` | what implements them |
+//! | [`batch`] | whole record batches as rows and back |
+//! | [`check`] | whether columns fit a type, and what differs |
+
+mod array;
+pub mod batch;
+pub mod check;
+mod list;
+mod option;
+mod primitive;
+pub mod row;
+mod text;
+mod time;
+mod tuple;
+
+pub use batch::{BatchBuilder, Rows, schema_of};
+pub use check::Mismatch;
+pub use list::List;
+pub use option::Nullable;
+pub use row::{Emit, Key, Row};
+
+/// For code made by `#[derive(Row)]`.
+#[doc(hidden)]
+pub mod support {
+    pub use crate::tuple::{Nulls, child, struct_array};
+    pub use arrow;
+}
