@@ -6,6 +6,7 @@ use crate::driver::Driver;
 use crate::error::Result;
 use crate::events::EngineEvent;
 use crate::globs::with_glob;
+use crate::job_exec::JobExec;
 use crate::master::{ConfigFile, Master};
 use crate::planner::JobPlanner;
 use crate::progress::Progress;
@@ -167,6 +168,17 @@ impl Context {
     /// DataFusion's session underneath: catalogs, functions, options.
     pub fn session(&self) -> &SessionContext {
         &self.session
+    }
+
+    /// Partitions of exchanges, if nothing else is said.
+    pub(crate) fn partitions(&self) -> usize {
+        self.session.copied_config().target_partitions()
+    }
+
+    /// Partitions of a query's rows. Runs nothing.
+    pub(crate) async fn partitions_of(&self, df: DataFrame) -> Result<usize, DataFusionError> {
+        let plan = df.create_physical_plan().await?;
+        Ok(JobExec::partitions_of(&plan))
     }
 
     /// Follows the running jobs.

@@ -38,6 +38,12 @@ impl JobExec {
         Self { driver, plan, config, properties: Arc::new(properties), executed: AtomicBool::new(false) }
     }
 
+    /// How many partitions the rows of a planned query have before they are brought together.
+    pub(crate) fn partitions_of(plan: &Arc<dyn ExecutionPlan>) -> usize {
+        let inner = plan.downcast_ref::<Self>().map(|job| &job.plan);
+        inner.unwrap_or(plan).output_partitioning().partition_count()
+    }
+
     /// Runs the job; its report is sent when it has ended well.
     pub(crate) fn run(&self, report: Option<oneshot::Sender<JobReport>>) -> Result<SendableRecordBatchStream> {
         let mut plan = Arc::clone(&self.plan);

@@ -44,6 +44,7 @@ mod master;
 mod planner;
 mod progress;
 pub mod rdd;
+mod shared;
 pub mod sql;
 mod task_options;
 mod write;
@@ -51,6 +52,7 @@ mod write;
 pub use conf::{OPTIONS, OptionInfo};
 pub use context::{Context, ContextBuilder, init};
 pub use datafusion::dataframe::DataFrame;
+pub use dpark_rows as rows;
 pub use error::{Error, Result};
 pub use events::EngineEvent;
 pub use master::Master;
@@ -58,6 +60,6 @@ pub use progress::Progress;
 
 /// What most programs use.
 pub mod prelude {
-    pub use crate::rdd::{DataFrameExt, Rdd, Row};
+    pub use crate::rdd::{DataFrameExt, Emit, Key, Out, Rdd, Row};
     pub use crate::{Context, DataFrame};
 }

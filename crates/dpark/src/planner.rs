@@ -13,7 +13,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use dpark_plan::cache::CachePlanner;
-use dpark_plan::map_batches::MapBatchesPlanner;
+use dpark_plan::dataset::DatasetPlanner;
 use dpark_plan::needs::NeedsPlanner;
 use std::fmt;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// DataFusion's physical planner with DPark's logical nodes.
 pub(crate) fn physical_planner() -> DefaultPhysicalPlanner {
     let extensions: Vec<Arc<dyn ExtensionPlanner + Send + Sync>> =
-        vec![Arc::new(CachePlanner), Arc::new(MapBatchesPlanner), Arc::new(NeedsPlanner)];
+        vec![Arc::new(CachePlanner), Arc::new(DatasetPlanner), Arc::new(NeedsPlanner)];
     DefaultPhysicalPlanner::with_extension_planners(extensions)
 }
 

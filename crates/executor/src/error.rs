@@ -3,7 +3,7 @@
 use arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 use dpark_lineage::{FetchFailed, TaskError, UserErrorKind};
-use dpark_plan::map_batches::ClosureError;
+use dpark_plan::dataset::ClosureError;
 use dpark_shuffle::StoreError;
 use std::error::Error;
 

@@ -5,9 +5,11 @@
 //! same hash of their keys, so sides of a join that are partitioned alike meet in the same bucket.
 
 use crate::error::store_error;
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::UInt32Type;
 use arrow::record_batch::RecordBatch;
-use datafusion::common::Result;
 use datafusion::common::hash_utils::create_hashes;
+use datafusion::common::{Result, exec_err, internal_err};
 use datafusion::physical_expr::{Partitioning, PhysicalExpr};
 use datafusion::physical_plan::metrics::Time;
 use datafusion::physical_plan::repartition::{BatchPartitioner, REPARTITION_RANDOM_STATE};
@@ -28,6 +30,11 @@ pub enum Scatter {
         /// The rows of each bucket.
         rows: Vec<Vec<u32>>,
     },
+    /// The last column tells where a row goes.
+    Bucket {
+        /// The rows of each bucket.
+        rows: Vec<Vec<u32>>,
+    },
     /// Range and round-robin exchanges, which are rare.
     Other(Box<BatchPartitioner>),
 }
@@ -40,6 +47,7 @@ impl Scatter {
             Output::Exchange(Partitioning::Hash(keys, buckets)) => {
                 Scatter::Hash { keys: keys.clone(), hashes: vec![], rows: vec![vec![]; *buckets] }
             }
+            Output::Bucket(buckets) => Scatter::Bucket { rows: vec![vec![]; *buckets] },
             Output::Exchange(other) => {
                 Scatter::Other(Box::new(BatchPartitioner::try_new(other.clone(), Time::new(), partition, partitions)?))
             }
@@ -52,6 +60,25 @@ impl Scatter {
             Scatter::Whole => writer.push(0, batch).map_err(store_error),
             Scatter::Other(partitioner) => {
                 partitioner.partition(batch, |bucket, batch| writer.push(bucket, batch).map_err(store_error))
+            }
+            Scatter::Bucket { rows } => {
+                let last = batch.num_columns().saturating_sub(1);
+                let targets = batch.column(last).as_primitive_opt::<UInt32Type>();
+                let Some(targets) = targets.filter(|targets| targets.null_count() == 0) else {
+                    return internal_err!("the column that tells where rows go should be of numbers");
+                };
+                rows.iter_mut().for_each(Vec::clear);
+                for (row, target) in (0..).zip(targets.values().iter()) {
+                    match rows.get_mut(*target as usize) {
+                        Some(bucket) => bucket.push(row),
+                        None => return exec_err!("a row was sent to partition {target} of {}", rows.len()),
+                    }
+                }
+                let batch = batch.project(&(0..last).collect::<Vec<_>>())?;
+                for (bucket, rows) in rows.iter().enumerate() {
+                    writer.push_indices(bucket, &batch, rows).map_err(store_error)?;
+                }
+                Ok(())
             }
             Scatter::Hash { keys, hashes, rows } => {
                 let arrays = keys.iter().map(|key| key.evaluate(&batch)?.into_array(batch.num_rows()));

@@ -8,8 +8,9 @@ use datafusion::execution::TaskContext;
 use datafusion::physical_plan::metrics::MetricValue;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use dpark_lineage::{MapOutput, TaskError, TaskId, UserErrorKind};
-use dpark_plan::StageSinkExec;
+use dpark_plan::dataset::exchange::without_last;
 use dpark_plan::runtime_filter::{KeyCollector, KeySummary};
+use dpark_plan::{Output, StageSinkExec};
 use dpark_shuffle::BlockStore;
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -78,7 +79,11 @@ async fn write_output(
     let collectors = stage.summaries.iter().map(|summary| KeyCollector::new(summary.keys.clone(), &schema));
     let mut collectors = collectors.collect::<Result<Vec<_>>>()?;
     let mut scatter = Scatter::new(&stage.output, partition, stage.input.output_partitioning().partition_count())?;
-    let mut writer = store.writer(task, Arc::clone(&schema), stage.output.buckets());
+    let written = match stage.output {
+        Output::Bucket(_) => without_last(&schema),
+        _ => Arc::clone(&schema),
+    };
+    let mut writer = store.writer(task, written, stage.output.buckets());
     let mut rows = stage.input.execute(partition, context)?;
     while let Some(batch) = rows.next().await {
         let batch = batch?;

@@ -204,7 +204,11 @@ impl CacheExec {
     fn new(dataset: Arc<CachedDataset>, input: Arc<dyn ExecutionPlan>) -> Self {
         let partitions = input.output_partitioning().partition_count();
         let properties = PlanProperties::clone(input.properties());
-        let properties = properties.with_partitioning(Partitioning::UnknownPartitioning(partitions));
+        // The rows stay where they are, but a hash is only promised where it is that of a data set's key.
+        let properties = match crate::dataset::closure::is_keyed(input.output_partitioning()) {
+            true => properties,
+            false => properties.with_partitioning(Partitioning::UnknownPartitioning(partitions)),
+        };
         Self { dataset, input, properties: Arc::new(properties) }
     }
     /// The data set.

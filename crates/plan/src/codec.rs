@@ -6,10 +6,11 @@
 //! stage runs in the driver.
 
 use crate::compressed_scan::CompressedScanExec;
+use crate::dataset::mapping::Mapping;
+use crate::dataset::{ClosureExec, Step};
 use crate::functions::FunctionRef;
 use crate::known_functions;
 use crate::lossy;
-use crate::map_batches::MapBatchesExec;
 use crate::runtime_filter::{Bloom, BloomProbeExpr, FilterSource};
 use crate::scalar::{self, ScalarInputExec};
 use crate::shuffle_read::{ReadKind, ShuffleReadExec};
@@ -116,19 +117,23 @@ impl DparkCodec {
             Node::Read { stage: read.stage(), kind: read.kind(), shape }
         } else if let Some(sink) = node.downcast_ref::<StageSinkExec>() {
             let output = match &sink.output {
-                Output::Forward => None,
-                Output::Exchange(partitioning) => Some(exprs.encode_partitioning(partitioning)?),
+                Output::Forward => SinkOutput::Forward,
+                Output::Bucket(buckets) => SinkOutput::Bucket(*buckets),
+                Output::Exchange(partitioning) => SinkOutput::Exchange(exprs.encode_partitioning(partitioning)?),
             };
             let summaries =
                 sink.summaries.iter().map(|summary| summary.keys.iter().map(|key| exprs.encode(key)).collect());
             Node::Sink { output, summaries: summaries.collect::<Result<_>>()?, side_effects: sink.side_effects }
-        } else if let Some(map) = node.downcast_ref::<MapBatchesExec>() {
-            let (function, argument) = map.function();
-            Node::MapBatches {
-                function: function.clone(),
-                argument: argument.to_vec(),
-                schema: encode_schema(&map.schema())?,
-                ordered: map.keeps_order(),
+        } else if let Some(closure) = node.downcast_ref::<ClosureExec>() {
+            let steps = closure.steps().iter().map(|step| {
+                let (function, argument) = (step.function.clone(), step.argument.to_vec());
+                Ok(WireStep { function, argument, schema: encode_schema(&step.schema)?, keeps_key: step.keeps_key })
+            });
+            let payloads = closure.payloads();
+            Node::Closure {
+                mapping: closure.mapping().clone(),
+                payloads: payloads.map(|payloads| payloads.iter().map(|payload| payload.to_vec()).collect()),
+                steps: steps.collect::<Result<_>>()?,
             }
         } else if let Some(write) = node.downcast_ref::<ParquetWriteExec>() {
             let (dir, options) = write.target();
@@ -152,10 +157,26 @@ impl fmt::Debug for DparkCodec {
 #[derive(Serialize, Deserialize)]
 enum Node {
     Read { stage: StageId, kind: ReadKind, shape: Shape },
-    Sink { output: Option<Vec<u8>>, summaries: Vec<Vec<Vec<u8>>>, side_effects: bool },
-    MapBatches { function: FunctionRef, argument: Vec<u8>, schema: Vec<u8>, ordered: bool },
+    Sink { output: SinkOutput, summaries: Vec<Vec<Vec<u8>>>, side_effects: bool },
+    Closure { mapping: Mapping, payloads: Option<Vec<Vec<u8>>>, steps: Vec<WireStep> },
     ParquetWrite { dir: PathBuf, options: Vec<(String, String)> },
     CompressedScan { compression: String },
+}
+
+#[derive(Serialize, Deserialize)]
+enum SinkOutput {
+    Forward,
+    Exchange(Vec<u8>),
+    Bucket(usize),
+}
+
+/// See [`Step`].
+#[derive(Serialize, Deserialize)]
+struct WireStep {
+    function: FunctionRef,
+    argument: Vec<u8>,
+    schema: Vec<u8>,
+    keeps_key: bool,
 }
 
 /// Plan properties of a cut: schema, partitioning, and what is known of order and equality.
@@ -277,8 +298,11 @@ impl PhysicalExtensionCodec for DparkCodec {
                 let input = input()?;
                 let schema = input.schema();
                 let output = match output {
-                    None => Output::Forward,
-                    Some(bytes) => Output::Exchange(exprs.decode_partitioning(&bytes, &schema, context)?),
+                    SinkOutput::Forward => Output::Forward,
+                    SinkOutput::Bucket(buckets) => Output::Bucket(buckets),
+                    SinkOutput::Exchange(bytes) => {
+                        Output::Exchange(exprs.decode_partitioning(&bytes, &schema, context)?)
+                    }
                 };
                 let summaries = summaries.into_iter().map(|keys| {
                     let keys = keys.iter().map(|key| exprs.decode(key, &schema, context)).collect::<Result<_>>()?;
@@ -294,8 +318,20 @@ impl PhysicalExtensionCodec for DparkCodec {
             }
             Node::CompressedScan { compression } => CompressedScanExec::unwrap(&input()?, &compression)?,
             Node::ParquetWrite { dir, options } => Arc::new(ParquetWriteExec::new(input()?, dir, options)),
-            Node::MapBatches { function, argument, schema, ordered } => {
-                Arc::new(MapBatchesExec::new(input()?, function, argument.into(), decode_schema(&schema)?, ordered))
+            Node::Closure { mapping, payloads, steps } => {
+                let steps = steps.into_iter().map(|step| {
+                    let WireStep { function, argument, schema, keeps_key } = step;
+                    // Only the driver tells uses of a closure from each other.
+                    Ok(Step {
+                        id: u64::MAX,
+                        function,
+                        argument: argument.into(),
+                        schema: decode_schema(&schema)?,
+                        keeps_key,
+                    })
+                });
+                let payloads = payloads.map(|payloads| Arc::new(payloads.into_iter().map(Arc::from).collect()));
+                Arc::new(ClosureExec::try_new(inputs.to_vec(), &mapping, payloads, steps.collect::<Result<_>>()?)?)
             }
         })
     }

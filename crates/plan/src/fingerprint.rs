@@ -19,7 +19,7 @@
 //! function such as `random()`, nor for one that reads such a stage. A use of a closure is equal only to itself.
 
 use crate::codec::{self, DparkCodec};
-use crate::map_batches::MapBatchesExec;
+use crate::dataset::ClosureExec;
 use crate::runtime_filter::RuntimeFilter;
 use crate::shuffle_read::ShuffleReadExec;
 use crate::sink::StageSinkExec;
@@ -294,8 +294,8 @@ impl PhysicalExtensionCodec for Identity {
             return Ok(());
         }
         self.codec.encode_node(&node, buf, converter, self)?;
-        if let Some(map) = node.downcast_ref::<MapBatchesExec>() {
-            buf.extend_from_slice(&map.id().to_le_bytes());
+        if let Some(closure) = node.downcast_ref::<ClosureExec>() {
+            closure.steps().iter().for_each(|step| buf.extend_from_slice(&step.id.to_le_bytes()));
         }
         Ok(())
     }

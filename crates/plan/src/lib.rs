@@ -3,7 +3,7 @@
 //! ```text
 //!  LogicalPlan ──DataFusion──► ExecutionPlan ──lower──► JobPlan { StagePlan … } ──codec──► bytes ──► executor
 //!      │                           │                        │
-//!      │ cache, map_batches:       │ isolate_joins:         │ shuffle_read: the leaf at a cut
+//!      │ cache, dataset:           │ isolate_joins:         │ shuffle_read: the leaf at a cut
 //!      │ our logical nodes         │ joins that are right   │ scalar: values of scalar subqueries
 //!      │                           │ in isolated tasks      │ runtime_filter: join keys across cuts
 //! ```
@@ -19,7 +19,7 @@
 //! | [`runtime_filter`] | filters from build sides to scans across stages |
 //! | [`cache`] | cached data sets |
 //! | [`needs`] | what the tasks of a stage take of a cluster |
-//! | [`functions`], [`map_batches`] | closures in plans |
+//! | [`functions`], [`dataset`] | closures, and data sets made of them |
 //! | [`mod@write`] | files written by tasks |
 //! | [`fingerprint`] | which stages compute the same |
 //! | [`codec`], `known_functions`, `lossy`, `compressed_scan` | stages as bytes, and what cannot be written so |
@@ -27,6 +27,7 @@
 pub mod cache;
 pub mod codec;
 mod compressed_scan;
+pub mod dataset;
 pub mod fingerprint;
 pub mod functions;
 pub mod gather;
@@ -35,7 +36,6 @@ pub mod isolate_joins;
 mod known_functions;
 mod lossy;
 pub mod lower;
-pub mod map_batches;
 pub mod needs;
 pub mod runtime_filter;
 pub mod scalar;

@@ -11,6 +11,9 @@
 //! A recursive query stays whole: its iterations talk through memory, so it runs in one task, uncut.
 
 use crate::cache::{CacheExec, CachedDataset};
+use crate::dataset::ClosureExec;
+use crate::dataset::exchange::{ExchangeExec, Target};
+use crate::dataset::local_sort::LocalSortExec;
 use crate::gather::GatherExec;
 use crate::needs::{self, Needs, NeedsExec};
 use crate::runtime_filter::{self, RuntimeFilter};
@@ -20,7 +23,7 @@ use crate::stage::{JobPlan, Output, StagePlan};
 use crate::yielding::yielding;
 use datafusion::common::{Result, internal_err};
 use datafusion::datasource::sink::DataSinkExec;
-use datafusion::physical_expr::{Distribution, LexOrdering};
+use datafusion::physical_expr::{Distribution, LexOrdering, Partitioning};
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::joins::HashJoinExec;
 use datafusion::physical_plan::recursive_query::RecursiveQueryExec;
@@ -103,6 +106,13 @@ impl Lowering<'_> {
         {
             return self.gathering(&plan, scope);
         }
+        if let Some(exchange) = plan.downcast_ref::<ExchangeExec>() {
+            return self.exchange(exchange, scope);
+        }
+        if let Some(sort) = plan.downcast_ref::<LocalSortExec>() {
+            let input = self.node(Arc::clone(sort.input()), scope)?;
+            return Ok(sort.sort(input));
+        }
         if let Some(gather) = plan.downcast_ref::<GatherExec>() {
             return self.node(Arc::clone(gather.input()), scope);
         }
@@ -161,6 +171,20 @@ impl Lowering<'_> {
             Some(ordering) => sorted(read, ordering),
             None => read,
         })
+    }
+
+    /// The exchange of a data set: the stage below writes buckets, or its partitions as they are.
+    fn exchange(&mut self, exchange: &ExchangeExec, scope: &Scope) -> Result<Plan> {
+        let input = self.node(Arc::clone(exchange.input()), scope)?;
+        let properties = exchange.properties();
+        let output = match exchange.target() {
+            Target::Same if input.is::<ShuffleReadExec>() => return Ok(input),
+            Target::Same => return self.cut_forward(input, scope),
+            Target::Bucket(buckets) => Output::Bucket(buckets),
+            Target::Key(_) => Output::Exchange(Partitioning::clone(&properties.partitioning)),
+        };
+        let stage = self.stage(input, output, scope)?;
+        Ok(Arc::new(ShuffleReadExec::new(stage, ReadKind::Bucket, Arc::clone(properties))))
     }
 
     fn gathering(&mut self, plan: &Plan, scope: &Scope) -> Result<Plan> {
@@ -309,6 +333,7 @@ fn collect_inputs(plan: &Plan, partitionwise: bool, inputs: &mut Vec<Dependency>
     }
     let requirements = plan.input_distribution_requirements();
     let moves = plan.downcast_ref::<UnionExec>().is_some() || plan.downcast_ref::<ScalarInputExec>().is_some();
+    let partitionwise = partitionwise && plan.downcast_ref::<ClosureExec>().is_none_or(|made| made.mapping().is_same());
     for (i, child) in plan.children().into_iter().enumerate() {
         let single = matches!(requirements.child_distribution(i), Some(Distribution::SinglePartition))
             || plan.downcast_ref::<CoalescePartitionsExec>().is_some()

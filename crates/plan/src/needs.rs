@@ -131,7 +131,7 @@ impl ExtensionPlanner for NeedsPlanner {
         let [input] = physical_inputs else {
             return internal_err!("Needs takes one input");
         };
-        Ok(Some(Arc::new(NeedsExec { needs: node.needs, input: Arc::clone(input) })))
+        Ok(Some(Arc::new(NeedsExec::new(Arc::clone(input), node.needs))))
     }
 }
 
@@ -140,6 +140,13 @@ impl ExtensionPlanner for NeedsPlanner {
 pub struct NeedsExec {
     needs: Needs,
     input: Arc<dyn ExecutionPlan>,
+}
+
+impl NeedsExec {
+    /// `input`, computed with `needs`.
+    pub(crate) fn new(input: Arc<dyn ExecutionPlan>, needs: Needs) -> Self {
+        Self { needs, input }
+    }
 }
 
 /// Takes the nodes out of a fragment, and gives what they ask for.

@@ -21,6 +21,8 @@ pub enum Output {
     Forward,
     /// Rows go to buckets by hash, range or round-robin.
     Exchange(Partitioning),
+    /// Rows go to one of so many buckets, which the last column tells; the column is left out.
+    Bucket(usize),
 }
 
 impl Output {
@@ -29,6 +31,7 @@ impl Output {
         match self {
             Output::Forward => 1,
             Output::Exchange(partitioning) => partitioning.partition_count(),
+            Output::Bucket(buckets) => *buckets,
         }
     }
 }
@@ -38,6 +41,7 @@ impl fmt::Display for Output {
         match self {
             Output::Forward => write!(f, "Forward"),
             Output::Exchange(partitioning) => write!(f, "{partitioning}"),
+            Output::Bucket(buckets) => write!(f, "Bucket({buckets})"),
         }
     }
 }

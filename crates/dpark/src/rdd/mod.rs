@@ -1,271 +1,191 @@
-//! Plain Rust closures over typed rows, as nodes of the same plans that SQL and DataFrames make.
+//! Data sets of Rust rows and closures over them, on the same lineage as SQL and DataFrames.
 //!
 //! ```text
-//!  Rdd<T>.map(f) ──► MapBatches(entry::<T, U, F>) ──► … ──► stages ──► each task: batch → rows → f → builders → batch
-//!  Rdd<(K, V)>.reduce_by_key(f) ──► combine ──► exchange by K ──► combine
+//!  Rdd<T> ── map, filter, … ──► Dataset graph ──► stages ──► each task: columns → views → closure → builders → columns
+//!    │  ▲                            ▲
+//!    │  └── DataFrame::rdd()         └── exchanges by key, by range
+//!    └── actions: collect, count, reduce, take, … ──► one job each
 //! ```
 //!
-//! A closure must not capture: what it needs is given with [`Rdd::with`]. Rows are tuples (columns `_1`, `_2`, …) or
-//! single values (column `_1`); see [`Row`].
+//! Transformations are lazy and never fail: what is wrong with one is told by the first action. A closure must not capture:
+//! what it needs is given with [`Rdd::with`]. Closures see views ([`Row::View`]) and give anything that can be a row
+//! ([`Emit`]).
+//!
+//! | room | what lives there |
+//! |---|---|
+//! | [`closure`] | what a closure may be |
+//! | `narrow`, [`with`] | row by row |
+//! | `partitions` | partition by partition, and their number |
+//! | `keyed`, `joins`, `sets` | by key: combine, group, join; distinct, intersection, subtract |
+//! | `sorting` | order |
+//! | `actions`, `statistics` | what runs a job |
+//! | `dataframe` | to SQL and DataFrames and back |
+//! | `sources` | where rows come from |
 
-mod cell;
-mod entry;
-mod row;
+mod actions;
+pub mod closure;
+mod dataframe;
+mod joins;
+mod keyed;
+mod narrow;
+mod partitions;
+mod sets;
+mod sorting;
+mod sources;
+mod statistics;
+pub mod with;
 
-pub use cell::Cell;
-pub use row::Row;
+pub use closure::{Closure, Out, Records, Sink, Value};
+pub use dataframe::DataFrameExt;
+pub use dpark_rows::{Emit, Key, List, Row};
+pub use keyed::Group;
+pub use narrow::Values;
+pub use statistics::{Histogram, Stats};
+pub use with::With;
 
 use crate::Context;
-use arrow::datatypes::{Schema, SchemaRef};
-use arrow::record_batch::RecordBatch;
-use datafusion::common::{Result, plan_err};
-use datafusion::dataframe::DataFrame;
-use datafusion::datasource::MemTable;
-use dpark_plan::functions::FunctionRef;
-use dpark_plan::map_batches::{MapBatchesNode, function_ref, map_ref};
-use dpark_plan::needs::{Needs, NeedsNode};
-use futures::TryStreamExt;
+use crate::shared::argument;
+use closure::{Body, function};
+use datafusion::common::{DataFusionError, Result, plan_datafusion_err};
+use dpark_plan::dataset::mapping::Mapping;
+use dpark_plan::dataset::{Dataset, Scheme};
+use dpark_rows::schema_of;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
-use std::hash::Hash;
+use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-/// A distributed data set of rows of type `T`. Lazy: nothing runs before an action.
-#[derive(Debug, Clone)]
+/// A distributed data set of rows of type `T`. Lazy: nothing runs before an action. Cheap to clone.
 pub struct Rdd<T> {
-    df: DataFrame,
+    ctx: Context,
+    /// What is wrong with the data set, if something is, is told when it is used.
+    dataset: Result<Arc<Dataset>, Arc<DataFusionError>>,
+    /// See [`Rdd::with_partitions`].
+    partitions: Option<usize>,
     rows: PhantomData<fn() -> T>,
 }
 
-/// An [`Rdd`] with a value that goes along with the next closure; see [`Rdd::with`].
-#[derive(Debug, Clone)]
-pub struct With<T, K> {
-    rdd: Rdd<T>,
-    argument: Arc<[u8]>,
-    value: PhantomData<fn() -> K>,
+impl<T> Clone for Rdd<T> {
+    fn clone(&self) -> Self {
+        let (ctx, dataset) = (self.ctx.clone(), self.dataset.clone());
+        Self { ctx, dataset, partitions: self.partitions, rows: PhantomData }
+    }
 }
 
-fn no_argument() -> Arc<[u8]> {
-    Arc::from([])
-}
-
-fn node(
-    df: DataFrame,
-    function: FunctionRef,
-    argument: Arc<[u8]>,
-    schema: SchemaRef,
-    keys: Vec<usize>,
-) -> Result<DataFrame> {
-    let (state, plan) = df.into_parts();
-    Ok(DataFrame::new(state, MapBatchesNode::plan(plan, function, argument, schema, keys)?))
+impl<T> fmt::Debug for Rdd<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.dataset {
+            Ok(dataset) => write!(f, "Rdd({})", dataset.id()),
+            Err(error) => write!(f, "Rdd({error})"),
+        }
+    }
 }
 
 impl<T: Row> Rdd<T> {
-    fn new(df: DataFrame) -> Self {
-        Self { df, rows: PhantomData }
+    pub(crate) fn new(ctx: Context, dataset: Result<Arc<Dataset>>) -> Self {
+        Self { ctx, dataset: dataset.map_err(Arc::new), partitions: None, rows: PhantomData }
     }
 
-    fn then<U: Row>(self, function: FunctionRef, argument: Arc<[u8]>, keys: Vec<usize>) -> Result<Rdd<U>> {
-        Ok(Rdd::new(node(self.df, function, argument, U::schema(), keys)?))
+    /// The data set, or what is wrong with it.
+    pub(crate) fn dataset(&self) -> Result<Arc<Dataset>> {
+        self.dataset.clone().map_err(DataFusionError::Shared)
     }
 
-    /// One row for each row.
-    pub fn map<U: Row, F: Fn(T) -> U + Send + 'static>(self, _closure: F) -> Result<Rdd<U>> {
-        self.then(function_ref(entry::map::<T, U, F>, std::any::type_name::<F>()), no_argument(), vec![])
+    /// The context whose executors compute it.
+    pub fn context(&self) -> &Context {
+        &self.ctx
     }
 
-    /// The rows for which the closure says yes.
-    pub fn filter<F: Fn(&T) -> bool + Send + 'static>(self, _closure: F) -> Result<Rdd<T>> {
-        self.then(function_ref(entry::filter::<T, F>, std::any::type_name::<F>()), no_argument(), vec![])
+    /// The partition count of the next operation that moves rows between partitions, such as
+    /// [`reduce_by_key`](Rdd::reduce_by_key), [`join`](Rdd::join) or [`sort_by`](Rdd::sort_by). Otherwise that is the
+    /// session's `shuffle.partitions`, or as many as the data set is partitioned by key already.
+    pub fn with_partitions(&self, partitions: usize) -> Self {
+        self.partitioned_as(Some(partitions.max(1)))
     }
 
-    /// Any number of rows for each row.
-    pub fn flat_map<U, I, F>(self, _closure: F) -> Result<Rdd<U>>
-    where
-        U: Row,
-        I: IntoIterator<Item = U>,
-        F: Fn(T) -> I + Send + 'static,
-    {
-        self.then(function_ref(entry::flat_map::<T, U, I, F>, std::any::type_name::<F>()), no_argument(), vec![])
+    /// With the partition count that is set on another.
+    fn with_partitions_of<U>(&self, other: &Rdd<U>) -> Self {
+        self.partitioned_as(other.partitions)
     }
 
-    /// Gives the next closure a value: serialised here, deserialised once a task.
-    pub fn with<K: Serialize + DeserializeOwned>(self, value: &K) -> Result<With<T, K>> {
-        let bytes = match postcard::to_stdvec(value) {
-            Ok(bytes) => bytes,
-            Err(error) => return plan_err!("the value given by .with() cannot be serialised: {error}"),
-        };
-        Ok(With { rdd: self, argument: bytes.into(), value: PhantomData })
+    fn partitioned_as(&self, partitions: Option<usize>) -> Self {
+        Self { partitions, ..self.clone() }
     }
 
-    /// The rows as a table for SQL and DataFrame operations; columns `_1`, `_2`, ….
-    pub fn to_df(&self) -> DataFrame {
-        self.df.clone()
+    /// A data set made of this one's.
+    fn made<U: Row>(&self, make: impl FnOnce(Arc<Dataset>) -> Result<Arc<Dataset>>) -> Rdd<U> {
+        Rdd::new(self.ctx.clone(), self.dataset().and_then(make))
     }
 
-    /// The stage that computes these rows asks a cluster for so many cores a task, whatever `task.cpus` says.
-    pub fn with_cpus(self, cores: f64) -> Self {
-        Self::new(self.df.with_cpus(cores))
+    /// A function over each partition.
+    fn step<U: Row, F, B: Body>(&self, named_after: &F, body: B, argument: Argument, keeps_key: bool) -> Rdd<U> {
+        self.mapped(Mapping::Same, body, named_after, argument, keeps_key)
     }
 
-    /// The stage that computes these rows asks a cluster for so many MiB a task, whatever `task.memory` says.
-    pub fn with_memory(self, mib: u64) -> Self {
-        Self::new(self.df.with_memory(mib))
+    /// A function over partitions of this data set alone.
+    fn mapped<U: Row, F, B: Body>(
+        &self,
+        mapping: Mapping,
+        body: B,
+        _named_after: &F,
+        argument: Argument,
+        keeps_key: bool,
+    ) -> Rdd<U> {
+        self.made(|input| {
+            let function = function::<F, B>(body);
+            Dataset::closure(vec![input], mapping, schema_of::<U>(), function, argument.bytes?, keeps_key)
+        })
     }
 
-    /// The rows, kept by the executors once computed.
-    pub async fn cache(self) -> Result<Self> {
-        Ok(Self::new(self.df.cache().await?))
-    }
-
-    /// All rows, in partition order.
-    pub async fn collect(self) -> Result<Vec<T>> {
-        let mut rows = vec![];
-        let mut batches = self.df.execute_stream().await?;
-        while let Some(batch) = batches.try_next().await? {
-            T::read(&batch, &mut |row| {
-                rows.push(row);
-                Ok(())
-            })?;
-        }
-        Ok(rows)
-    }
-
-    /// Number of rows.
-    pub async fn count(self) -> Result<usize> {
-        self.df.count().await
-    }
-}
-
-impl<T: Row, K: Serialize + DeserializeOwned + Send + 'static> With<T, K> {
-    /// One row for each row.
-    pub fn map<U: Row, F: Fn(&K, T) -> U + Send + 'static>(self, _closure: F) -> Result<Rdd<U>> {
-        let function = function_ref(entry::map_with::<T, K, U, F>, std::any::type_name::<F>());
-        self.rdd.then(function, self.argument, vec![])
-    }
-
-    /// The rows for which the closure says yes.
-    pub fn filter<F: Fn(&K, &T) -> bool + Send + 'static>(self, _closure: F) -> Result<Rdd<T>> {
-        let function = function_ref(entry::filter_with::<T, K, F>, std::any::type_name::<F>());
-        self.rdd.then(function, self.argument, vec![])
-    }
-}
-
-impl<K: Cell + Eq + Hash, V: Cell> Rdd<(K, V)> {
-    /// One row a key: all its values combined, first within each partition, then after an exchange by key. The closure
-    /// must be associative and commutative. All keys of a partition are held in memory.
-    pub fn reduce_by_key<F: Fn(V, V) -> V + Send + 'static>(self, _closure: F) -> Result<Rdd<(K, V)>> {
-        let combine = || function_ref(entry::reduce::<K, V, F>, std::any::type_name::<F>());
-        let combined: Self = self.then(combine(), no_argument(), vec![])?;
-        combined.then(combine(), no_argument(), vec![0])
-    }
-}
-
-/// What DPark adds to DataFusion's [`DataFrame`].
-pub trait DataFrameExt: Sized {
-    /// Each batch through a closure that must not capture; the schema stays.
-    fn map_batches<F>(self, closure: F) -> Result<DataFrame>
-    where
-        F: Fn(RecordBatch) -> Result<RecordBatch> + Send + 'static;
-
-    /// Each batch through a closure that must not capture and makes batches of `schema`.
-    fn map_batches_to<F>(self, schema: SchemaRef, closure: F) -> Result<DataFrame>
-    where
-        F: Fn(RecordBatch) -> Result<RecordBatch> + Send + 'static;
-
-    /// The stage that computes these rows asks a cluster for so many cores a task, whatever `task.cpus` says. Elsewhere it
-    /// changes nothing.
-    fn with_cpus(self, cores: f64) -> DataFrame;
-
-    /// The stage that computes these rows asks a cluster for so many MiB a task, whatever `task.memory` says. Elsewhere it
-    /// changes nothing.
-    fn with_memory(self, mib: u64) -> DataFrame;
-
-    /// The rows as Rust values. Errors name the first column whose type differs.
-    fn rdd<T: Row>(self) -> Result<Rdd<T>>;
-}
-
-impl DataFrameExt for DataFrame {
-    fn map_batches<F>(self, closure: F) -> Result<DataFrame>
-    where
-        F: Fn(RecordBatch) -> Result<RecordBatch> + Send + 'static,
-    {
-        let schema = Arc::clone(self.schema().inner());
-        self.map_batches_to(schema, closure)
-    }
-
-    fn map_batches_to<F>(self, schema: SchemaRef, closure: F) -> Result<DataFrame>
-    where
-        F: Fn(RecordBatch) -> Result<RecordBatch> + Send + 'static,
-    {
-        node(self, map_ref(&closure), no_argument(), schema, vec![])
-    }
-
-    fn with_cpus(self, cores: f64) -> DataFrame {
-        needing(self, Needs { cpus: Some(((cores * 1000.0).round().min(4_096_000.0) as u32).max(1)), memory: None })
-    }
-
-    fn with_memory(self, mib: u64) -> DataFrame {
-        needing(self, Needs { cpus: None, memory: Some(mib.max(1)) })
-    }
-
-    fn rdd<T: Row>(self) -> Result<Rdd<T>> {
-        let (have, want) = (Arc::clone(self.schema().inner()), T::schema());
-        check_types(&have, &want)?;
-        Ok(Rdd::new(self))
-    }
-}
-
-fn needing(df: DataFrame, needs: Needs) -> DataFrame {
-    let (state, plan) = df.into_parts();
-    DataFrame::new(state, NeedsNode::plan(plan, needs))
-}
-
-fn check_types(have: &Schema, want: &Schema) -> Result<()> {
-    if have.fields().len() != want.fields().len() {
-        return plan_err!("the rows have {} columns, the Rust type has {}", have.fields().len(), want.fields().len());
-    }
-    for (have, want) in have.fields().iter().zip(want.fields()) {
-        if !cell::is_readable_as(have.data_type(), want.data_type()) {
-            return plan_err!(
-                "column {} is {}, which cannot be read as {}; cast it first",
-                have.name(),
-                have.data_type(),
-                want.data_type()
-            );
-        }
-        if have.is_nullable() && !want.is_nullable() {
-            tracing::debug!(column = have.name(), "a NULL here would be an error of its task");
-        }
-    }
-    Ok(())
-}
-
-impl Context {
-    /// Rows of this program as a data set of `partitions` partitions of about equal size.
-    pub fn parallelize<T: Row>(&self, rows: impl IntoIterator<Item = T>, partitions: usize) -> Result<Rdd<T>> {
-        let rows: Vec<T> = rows.into_iter().collect();
-        let size = rows.len().div_ceil(partitions.max(1)).max(1);
-        let mut rows = rows.into_iter();
-        let mut made = vec![];
-        loop {
-            let chunk: Vec<T> = rows.by_ref().take(size).collect();
-            if chunk.is_empty() {
-                break;
+    /// A function over partitions of this data set and others of one context.
+    fn with_others<U: Row, F, B: Body>(
+        &self,
+        others: Vec<Result<Arc<Dataset>>>,
+        mapping: Mapping,
+        body: B,
+        _named_after: &F,
+        argument: Argument,
+        keeps_key: bool,
+    ) -> Rdd<U> {
+        self.made(|input| {
+            let mut inputs = vec![input];
+            for other in others {
+                inputs.push(other?);
             }
-            made.push(vec![T::batch(chunk)?]);
-        }
-        if made.is_empty() {
-            made.push(vec![]);
-        }
-        let table = MemTable::try_new(T::schema(), made)?;
-        Ok(Rdd::new(self.session().read_table(Arc::new(table))?))
+            Dataset::closure(inputs, mapping, schema_of::<U>(), function::<F, B>(body), argument.bytes?, keeps_key)
+        })
     }
 
-    /// Makes a data set known to SQL under a name.
-    pub fn register<T: Row>(&self, name: &str, rdd: &Rdd<T>) -> Result<()> {
-        self.session().register_table(name, rdd.to_df().into_view())?;
-        Ok(())
+    /// The same rows, where their hash by the first column says.
+    fn exchanged(&self, partitions: Option<usize>) -> Rdd<T> {
+        self.made(|input| Dataset::exchange(input, Scheme::Key { partitions }))
+    }
+
+    /// The data set of another, which must be of the same context.
+    fn joined_to<U: Row>(&self, other: &Rdd<U>) -> Result<Arc<Dataset>> {
+        if !Arc::ptr_eq(&self.ctx.driver, &other.ctx.driver) {
+            return Err(plan_datafusion_err!(
+                "two data sets of different contexts cannot be used together: make both with one Context, or collect one of \
+                 them and parallelize its rows"
+            ));
+        }
+        other.dataset()
+    }
+
+    /// A value that goes along with a closure.
+    fn argument<K: Serialize>(&self, value: &K) -> Argument {
+        Argument { bytes: argument::to_argument(&self.ctx.driver, value) }
+    }
+}
+
+/// The bytes of a value that goes along with a closure, or why there are none.
+pub(crate) struct Argument {
+    bytes: Result<Arc<[u8]>>,
+}
+
+impl Argument {
+    /// Nothing goes along.
+    fn none() -> Self {
+        Self { bytes: Ok(Arc::from([])) }
     }
 }

@@ -1,0 +1,217 @@
+//! What a closure may be, what it is given and what it gives to.
+//!
+//! A closure is passed on as the place of its code in the program, so it has no state. The functions of this crate that
+//! call it are closures too, which capture nothing but the user's, and so have no state either.
+
+use crate::shared::argument::from_argument;
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use datafusion::common::Result;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use dpark_operators::combine::external;
+use dpark_operators::pull::{Pull, Push};
+use dpark_plan::dataset::{BatchTask, function_ref};
+use dpark_plan::functions::{FunctionRef, conjure};
+use dpark_rows::{BatchBuilder, Emit, Row, Rows};
+use futures::{StreamExt, TryStreamExt};
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+
+/// A closure that can travel to executors: it captures nothing.
+#[diagnostic::on_unimplemented(
+    message = "the closure captures its environment, so it cannot travel to executors",
+    label = "this closure has captured variables",
+    note = "pass what it needs as a value: `rdd.with(&value).map(|value, row| …)`, or a broadcast variable for large ones"
+)]
+pub trait Closure: Copy + Send + Sync + 'static {}
+
+impl<F: Copy + Send + Sync + 'static> Closure for F {}
+
+/// What can be given along with a closure.
+pub trait Value: serde::Serialize + DeserializeOwned + Send + Sync + 'static {}
+
+impl<K: serde::Serialize + DeserializeOwned + Send + Sync + 'static> Value for K {}
+
+/// What a task runs.
+pub(crate) trait Body: Fn(BatchTask) -> Result<SendableRecordBatchStream> + Closure {}
+
+impl<B: Fn(BatchTask) -> Result<SendableRecordBatchStream> + Closure> Body for B {}
+
+/// The reference to a body, named after the user's closure `F`.
+pub(crate) fn function<F, B: Body>(_body: B) -> FunctionRef {
+    fn enter<B: Body>(task: BatchTask) -> Result<SendableRecordBatchStream> {
+        // SAFETY: `function` was called with a value of `B`.
+        let body: B = unsafe { conjure() };
+        body(task)
+    }
+    function_ref(enter::<B>, std::any::type_name::<F>())
+}
+
+/// Takes the rows that a closure gives.
+pub struct Out<U: Row>(pub(crate) BatchBuilder<U>);
+
+impl<U: Row> Out<U> {
+    /// Gives one more row: a value, or a view of one.
+    #[inline]
+    pub fn push<E: Emit<Row = U>>(&mut self, row: E) {
+        self.0.push(row);
+    }
+}
+
+/// The rows of a partition, one after another.
+pub struct Records<T: Row> {
+    pull: Pull,
+    /// Of the batch at hand, the last first.
+    ready: std::vec::IntoIter<T>,
+}
+
+impl<T: Row> Records<T> {
+    pub(crate) fn new(pull: Pull) -> Self {
+        Self { pull, ready: vec![].into_iter() }
+    }
+
+    pub(crate) fn into_pull(self) -> Pull {
+        self.pull
+    }
+}
+
+impl<T: Row> Iterator for Records<T> {
+    type Item = T;
+    fn next(&mut self) -> Option<T> {
+        loop {
+            if let Some(row) = self.ready.next() {
+                return Some(row);
+            }
+            let batch = self.pull.next()?;
+            match Rows::<T>::of(&batch) {
+                Ok(rows) => self.ready = rows.map(T::owned).collect::<Vec<_>>().into_iter(),
+                Err(error) => {
+                    self.pull.fail(external(error));
+                    return None;
+                }
+            }
+        }
+    }
+}
+
+/// Takes the rows that a closure gives for a whole partition, and hands them on as they come.
+pub struct Sink<'a, U: Row> {
+    out: Out<U>,
+    push: &'a Push,
+    failed: Option<arrow::error::ArrowError>,
+}
+
+impl<'a, U: Row> Sink<'a, U> {
+    pub(crate) fn new(schema: SchemaRef, batch_size: usize, push: &'a Push) -> Self {
+        Self { out: Out(BatchBuilder::new(schema, batch_size)), push, failed: None }
+    }
+
+    /// Gives one more row: a value, or a view of one.
+    pub fn push<E: Emit<Row = U>>(&mut self, row: E) {
+        self.out.push(row);
+        if self.out.0.pending() == 0 {
+            let full = self.out.0.take_full();
+            self.hand_on(full);
+        }
+    }
+
+    fn hand_on(&mut self, batches: Result<Vec<RecordBatch>, arrow::error::ArrowError>) {
+        match batches {
+            Ok(batches) => batches.into_iter().for_each(|batch| self.push.push(batch)),
+            Err(error) => self.failed = Some(error),
+        }
+    }
+
+    pub(crate) fn finish(mut self) -> Result<()> {
+        let rest = self.out.0.take_all();
+        self.hand_on(rest);
+        self.failed.map_or(Ok(()), |error| Err(error.into()))
+    }
+}
+
+/// A stream of what `make` makes of the task once the value that came along is there.
+pub(crate) fn with_value<K: Value>(
+    task: BatchTask,
+    make: impl FnOnce(K, BatchTask) -> Result<SendableRecordBatchStream> + Send + 'static,
+) -> Result<SendableRecordBatchStream> {
+    let schema = Arc::clone(&task.schema);
+    let (argument, context) = (Arc::clone(&task.argument), Arc::clone(&task.context));
+    let start = async move {
+        let value = from_argument::<K>(&argument, &context).await?;
+        make(value, task)
+    };
+    Ok(Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::once(start).try_flatten())))
+}
+
+/// A stream of batches that `make` makes of one batch each.
+pub(crate) fn each_batch(
+    mut task: BatchTask,
+    mut make: impl FnMut(RecordBatch) -> Result<RecordBatch> + Send + 'static,
+) -> Result<SendableRecordBatchStream> {
+    let batches = task.input()?.map(move |batch| make(batch?));
+    Ok(Box::pin(RecordBatchStreamAdapter::new(task.schema, batches)))
+}
+
+/// One step over the rows of a batch; at the end there is none.
+type Over<'a, U> = &'a mut Out<U>;
+
+/// A stream of the rows that `each` gives for batches.
+pub(crate) fn to_rows<U: Row>(
+    mut task: BatchTask,
+    each: impl FnMut(&RecordBatch, Over<'_, U>) -> Result<()> + Send + 'static,
+) -> Result<SendableRecordBatchStream> {
+    let out = Out(BatchBuilder::<U>::new(Arc::clone(&task.schema), task.batch_size));
+    let state = (Some(task.input()?), out, each, vec![].into_iter());
+    let batches = futures::stream::try_unfold(state, |(mut input, mut out, mut each, mut ready)| async move {
+        loop {
+            if let Some(batch) = ready.next() {
+                return Ok(Some((batch, (input, out, each, ready))));
+            }
+            let Some(rows) = &mut input else { return Ok(None) };
+            let made = match rows.try_next().await? {
+                Some(batch) => {
+                    each(&batch, &mut out)?;
+                    out.0.take_full()?
+                }
+                None => {
+                    input = None;
+                    out.0.take_all()?
+                }
+            };
+            ready = made.into_iter();
+        }
+    });
+    Ok(Box::pin(RecordBatchStreamAdapter::new(task.schema, batches)))
+}
+
+/// A stream of the rows that `closure` gives for each row.
+pub(crate) fn each_row<T: Row, U: Row>(
+    task: BatchTask,
+    closure: impl Fn(T::View<'_>, &mut Out<U>) + Send + 'static,
+) -> Result<SendableRecordBatchStream> {
+    to_rows(task, move |batch, out| {
+        Rows::<T>::of(batch).map_err(external)?.for_each(|row| closure(row, out));
+        Ok(())
+    })
+}
+
+/// A stream of what is given when all of a partition is done: one row, or none.
+pub(crate) fn at_end<U: Row, S: Send + 'static>(
+    mut task: BatchTask,
+    start: S,
+    mut each: impl FnMut(&mut S, RecordBatch) -> Result<()> + Send + 'static,
+    end: impl FnOnce(S, &mut Out<U>) -> Result<()> + Send + 'static,
+) -> Result<SendableRecordBatchStream> {
+    let (schema, batch_size, mut input) = (Arc::clone(&task.schema), task.batch_size, task.input()?);
+    let done = async move {
+        let mut state = start;
+        while let Some(batch) = input.try_next().await? {
+            each(&mut state, batch)?;
+        }
+        let mut out = Out(BatchBuilder::<U>::new(schema, batch_size));
+        end(state, &mut out)?;
+        Ok::<_, datafusion::common::DataFusionError>(futures::stream::iter(out.0.take_all()?.into_iter().map(Ok)))
+    };
+    Ok(Box::pin(RecordBatchStreamAdapter::new(task.schema, futures::stream::once(done).try_flatten())))
+}

@@ -1,0 +1,128 @@
+//! To SQL and DataFrames, and back.
+
+use super::{Rdd, Row};
+use crate::Context;
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use datafusion::common::Result;
+use datafusion::dataframe::DataFrame;
+use datafusion::logical_expr::{cast, col};
+use dpark_operators::combine::external;
+use dpark_plan::dataset::mapping::Mapping;
+use dpark_plan::dataset::{Dataset, DatasetNode, map_ref};
+use dpark_plan::needs::{Needs, NeedsNode};
+use dpark_rows::{check, schema_of};
+use std::sync::Arc;
+
+impl<T: Row> Rdd<T> {
+    /// The rows as a table for SQL and DataFrame operations: columns `_1`, `_2`, … of a tuple, the fields of a struct.
+    pub fn to_df(&self) -> Result<DataFrame> {
+        Ok(DataFrame::new(self.ctx.session().state(), DatasetNode::plan(&self.dataset()?)))
+    }
+
+    /// The rows, kept by the executors once computed.
+    pub fn cache(&self) -> Self {
+        self.made(|_| {
+            let plan = DatasetNode::plan(&self.dataset()?);
+            Dataset::rows(dpark_plan::cache::CacheNode::plan(dpark_plan::cache::CachedDataset::new(plan)))
+        })
+    }
+
+    /// Rows that a query makes of this context's.
+    pub(super) fn from_rows<U: Row>(&self, rows: Result<DataFrame>) -> Rdd<U> {
+        let dataset = rows.and_then(|df| df_dataset::<U>(df));
+        Rdd::new(self.ctx.clone(), dataset)
+    }
+}
+
+/// A query's rows with the columns of `T`, in its types.
+fn df_dataset<T: Row>(df: DataFrame) -> Result<Arc<Dataset>> {
+    let (have, want) = (Arc::clone(df.schema().inner()), schema_of::<T>());
+    let places = check::places::<T>(&have).map_err(external)?;
+    if have.fields().len() == places.len()
+        && places.iter().zip(want.fields()).enumerate().all(|(i, (place, want))| {
+            let have = have.field(*place);
+            *place == i && have.name() == want.name() && have.data_type() == want.data_type()
+        })
+    {
+        return Dataset::rows(df.into_unoptimized_plan());
+    }
+    let columns = df.schema().columns();
+    let columns = places.iter().zip(want.fields()).filter_map(|(place, want)| {
+        let column = columns.get(*place)?;
+        let same = have.field(*place).data_type() == want.data_type();
+        let value = col(column.clone());
+        let value = if same { value } else { cast(value, want.data_type().clone()) };
+        Some(value.alias(want.name()))
+    });
+    let columns = columns.collect::<Vec<_>>();
+    Dataset::rows(df.select(columns)?.into_unoptimized_plan())
+}
+
+/// What DPark adds to DataFusion's [`DataFrame`].
+pub trait DataFrameExt: Sized {
+    /// Each batch through a closure that must not capture; the schema stays.
+    fn map_batches<F>(self, closure: F) -> Result<DataFrame>
+    where
+        F: Fn(RecordBatch) -> Result<RecordBatch> + Send + 'static;
+
+    /// Each batch through a closure that must not capture and makes batches of `schema`.
+    fn map_batches_to<F>(self, schema: SchemaRef, closure: F) -> Result<DataFrame>
+    where
+        F: Fn(RecordBatch) -> Result<RecordBatch> + Send + 'static;
+
+    /// The stage that computes these rows asks a cluster for so many cores a task, whatever `task.cpus` says. Elsewhere it
+    /// changes nothing.
+    fn with_cpus(self, cores: f64) -> DataFrame;
+
+    /// The stage that computes these rows asks a cluster for so many MiB a task, whatever `task.memory` says. Elsewhere it
+    /// changes nothing.
+    fn with_memory(self, mib: u64) -> DataFrame;
+}
+
+impl DataFrameExt for DataFrame {
+    fn map_batches<F>(self, closure: F) -> Result<DataFrame>
+    where
+        F: Fn(RecordBatch) -> Result<RecordBatch> + Send + 'static,
+    {
+        let schema = Arc::clone(self.schema().inner());
+        self.map_batches_to(schema, closure)
+    }
+
+    fn map_batches_to<F>(self, schema: SchemaRef, closure: F) -> Result<DataFrame>
+    where
+        F: Fn(RecordBatch) -> Result<RecordBatch> + Send + 'static,
+    {
+        let (state, plan) = self.into_parts();
+        let input = vec![Dataset::rows(plan)?];
+        let mapped = Dataset::closure(input, Mapping::Same, schema, map_ref(&closure), Arc::from([]), false)?;
+        Ok(DataFrame::new(state, DatasetNode::plan(&mapped)))
+    }
+
+    fn with_cpus(self, cores: f64) -> DataFrame {
+        needing(self, Needs { cpus: Some(((cores * 1000.0).round().min(4_096_000.0) as u32).max(1)), memory: None })
+    }
+
+    fn with_memory(self, mib: u64) -> DataFrame {
+        needing(self, Needs { cpus: None, memory: Some(mib.max(1)) })
+    }
+}
+
+fn needing(df: DataFrame, needs: Needs) -> DataFrame {
+    let (state, plan) = df.into_parts();
+    DataFrame::new(state, NeedsNode::plan(plan, needs))
+}
+
+impl Context {
+    /// The rows of a query as Rust values: a tuple's columns by position, a struct's by name. Errors: columns that differ, by
+    /// name. A NULL where `T` takes none is an error of the task that meets it.
+    pub fn rdd<T: Row>(&self, df: DataFrame) -> Result<Rdd<T>> {
+        Ok(Rdd::new(self.clone(), Ok(df_dataset::<T>(df)?)))
+    }
+
+    /// Makes a data set known to SQL under a name.
+    pub fn register<T: Row>(&self, name: &str, rdd: &Rdd<T>) -> Result<()> {
+        self.session().register_table(name, rdd.to_df()?.into_view())?;
+        Ok(())
+    }
+}

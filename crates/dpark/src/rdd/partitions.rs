@@ -1,0 +1,357 @@
+//! Partition by partition, and how many there are.
+
+use super::closure::{Closure, Records, Sink, Value, at_end, each_batch, to_rows, with_value};
+use super::with::With;
+use super::{Argument, Rdd, Row};
+use arrow::array::{ArrayRef, UInt32Array};
+use arrow::record_batch::RecordBatch;
+use datafusion::common::{Result, exec_err};
+use datafusion::execution::SendableRecordBatchStream;
+use dpark_operators::combine::external;
+use dpark_operators::{pull, ranges};
+use dpark_plan::dataset::mapping::Mapping;
+use dpark_plan::dataset::{BatchTask, Dataset, Scheme};
+use dpark_plan::needs::Needs;
+use dpark_rows::Rows;
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+use std::ops::Range;
+use std::sync::Arc;
+
+impl<T: Row> Rdd<T> {
+    /// All rows of a partition through one call of a closure, which takes them one after another and gives any number of rows.
+    pub fn map_partitions<U: Row, F: Fn(&mut Records<T>, &mut Sink<'_, U>) + Closure>(&self, closure: F) -> Rdd<U> {
+        let body = move |task| whole(task, move |_, rows, out| closure(rows, out));
+        self.step(&closure, body, Argument::none(), false)
+    }
+
+    /// [`map_partitions`](Self::map_partitions) with the partition's index.
+    pub fn map_partitions_with_index<U: Row, F>(&self, closure: F) -> Rdd<U>
+    where
+        F: Fn(usize, &mut Records<T>, &mut Sink<'_, U>) + Closure,
+    {
+        let body = move |task| whole(task, closure);
+        self.step(&closure, body, Argument::none(), false)
+    }
+
+    /// One row for each partition: all its rows.
+    pub fn glom(&self) -> Rdd<Vec<T>> {
+        let body = move |task: BatchTask| {
+            let start: Vec<T> = vec![];
+            at_end::<Vec<T>, _>(task, start, collect_rows, |rows, out| {
+                out.push(rows);
+                Ok(())
+            })
+        };
+        self.step(&body, body, Argument::none(), false)
+    }
+
+    /// Lists of `size` neighbours of a partition; the last of a partition may be shorter.
+    pub fn batch(&self, size: usize) -> Rdd<Vec<T>> {
+        let body = move |task| {
+            with_value::<usize>(task, move |size, task| {
+                whole(task, move |_, rows: &mut Records<T>, out: &mut Sink<'_, Vec<T>>| {
+                    loop {
+                        let list: Vec<T> = rows.by_ref().take(size.max(1)).collect();
+                        if list.is_empty() {
+                            break;
+                        }
+                        out.push(list);
+                    }
+                })
+            })
+        };
+        self.step(&body, body, self.argument(&size), false)
+    }
+
+    /// Each row with the index of its partition.
+    pub fn enumerate_partitions(&self) -> Rdd<(u64, T)> {
+        let body = move |task: BatchTask| {
+            let partition = task.partition as u64;
+            to_rows::<(u64, T)>(task, move |batch, out| {
+                Rows::<T>::of(batch).map_err(external)?.for_each(|row| out.push((partition, row)));
+                Ok(())
+            })
+        };
+        self.step(&body, body, Argument::none(), false)
+    }
+
+    /// Each row with its number, from 0, in partition order. Runs a job that counts the rows of the partitions.
+    pub async fn enumerate(&self) -> Result<Rdd<(u64, T)>> {
+        let counts = self.partition_counts().await?;
+        let mut starts = vec![0u64];
+        starts.extend(counts.iter().scan(0, |sum, count| {
+            *sum += count;
+            Some(*sum)
+        }));
+        let body = move |task| {
+            with_value::<Vec<u64>>(task, move |starts, task| {
+                let Some(mut next) = starts.get(task.partition).copied() else {
+                    return exec_err!("partition {} was not there when rows were counted", task.partition);
+                };
+                to_rows::<(u64, T)>(task, move |batch, out| {
+                    for row in Rows::<T>::of(batch).map_err(external)? {
+                        out.push((next, row));
+                        next += 1;
+                    }
+                    Ok(())
+                })
+            })
+        };
+        Ok(self.step(&body, body, self.argument(&starts), false))
+    }
+
+    /// Each row with a number that no other has, without a job: row `i` of partition `p` of `n` gets `i * n + p`.
+    pub fn zip_with_unique_id(&self) -> Rdd<(u64, T)> {
+        let body = move |task: BatchTask| {
+            let (mut next, step) = (task.partition as u64, task.partitions as u64);
+            to_rows::<(u64, T)>(task, move |batch, out| {
+                for row in Rows::<T>::of(batch).map_err(external)? {
+                    out.push((next, row));
+                    next += step;
+                }
+                Ok(())
+            })
+        };
+        self.step(&body, body, Argument::none(), false)
+    }
+
+    /// Each row with the given probability, independently. The same seed chooses the same rows of the same data set.
+    pub fn sample(&self, fraction: f64, seed: u64) -> Rdd<T> {
+        let body = move |task| {
+            with_value::<(f64, u64)>(task, move |(fraction, seed), task| {
+                let mut random = random(seed, task.partition);
+                each_batch(task, move |batch| {
+                    let rows = (0..batch.num_rows() as u32).filter(|_| random.random::<f64>() < fraction);
+                    let rows = UInt32Array::from_iter_values(rows);
+                    Ok(arrow::compute::take_record_batch(&batch, &rows)?)
+                })
+            })
+        };
+        self.step(&body, body, self.argument(&(fraction, seed)), true)
+    }
+
+    /// Each row any number of times, `rate` times on average (by a Poisson distribution): sampling with replacement.
+    pub fn sample_with_replacement(&self, rate: f64, seed: u64) -> Rdd<T> {
+        let body = move |task| {
+            with_value::<(f64, u64)>(task, move |(rate, seed), task| {
+                let mut random = random(seed, task.partition);
+                each_batch(task, move |batch| {
+                    let rows = (0..batch.num_rows() as u32).flat_map(|row| {
+                        // Knuth's method: how many uniform numbers can be multiplied before e^-rate is reached.
+                        let (limit, mut product, mut times) = ((-rate).exp(), random.random::<f64>(), 0);
+                        while product > limit {
+                            product *= random.random::<f64>();
+                            times += 1;
+                        }
+                        std::iter::repeat_n(row, times)
+                    });
+                    let rows = UInt32Array::from_iter_values(rows);
+                    Ok(arrow::compute::take_record_batch(&batch, &rows)?)
+                })
+            })
+        };
+        self.step(&body, body, self.argument(&(rate, seed)), true)
+    }
+
+    /// The partitions of this data set, then those of the other.
+    pub fn union(&self, other: &Rdd<T>) -> Rdd<T> {
+        self.union_all([other])
+    }
+
+    /// The partitions of this data set, then those of each of the others.
+    pub fn union_all<'a>(&self, others: impl IntoIterator<Item = &'a Rdd<T>>) -> Rdd<T> {
+        let others = others.into_iter().map(|other| self.joined_to(other)).collect();
+        let body = move |task: BatchTask| {
+            let rows = futures::StreamExt::flatten(futures::stream::iter(task.inputs));
+            Ok(Box::pin(datafusion::physical_plan::stream::RecordBatchStreamAdapter::new(task.schema, rows)) as _)
+        };
+        self.with_others(others, Mapping::Concat, body, &body, Argument::none(), false)
+    }
+
+    /// Some of the partitions, by their indices; those that are not there are left out.
+    pub fn slice(&self, partitions: Range<usize>) -> Rdd<T> {
+        let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        self.mapped(
+            Mapping::Slice(number(partitions.start), number(partitions.end)),
+            pass,
+            &(),
+            Argument::none(),
+            false,
+        )
+    }
+
+    /// At most so many partitions, each made of neighbours. No rows move between machines, so less of them may compute.
+    pub fn coalesce(&self, partitions: usize) -> Rdd<T> {
+        self.mapped(Mapping::Coalesce(partitions.max(1)), pass, &(), Argument::none(), false)
+    }
+
+    /// So many partitions of about equal size: rows are dealt round.
+    pub fn repartition(&self, partitions: usize) -> Rdd<T> {
+        let partitions = partitions.max(1);
+        let body = move |task| {
+            with_value::<usize>(task, move |partitions, task| {
+                let mut next = task.partition % partitions;
+                targeted(task, move |batch| {
+                    let start = next;
+                    next = (next + batch.num_rows()) % partitions;
+                    Ok((0..batch.num_rows()).map(|row| ((start + row) % partitions) as u32).collect())
+                })
+            })
+        };
+        self.dealt(partitions, body, &body, self.argument(&partitions))
+    }
+
+    /// So many partitions; the closure tells to which a row goes (modulo their number).
+    pub fn partition_by<F: Fn(T::View<'_>) -> usize + Closure>(&self, partitions: usize, closure: F) -> Rdd<T> {
+        let partitions = partitions.max(1);
+        let body = move |task| {
+            with_value::<usize>(task, move |partitions, task| {
+                targeted(task, move |batch| {
+                    let rows = Rows::<T>::of(batch).map_err(external)?;
+                    Ok(rows.map(|row| (closure(row) % partitions) as u32).collect())
+                })
+            })
+        };
+        self.dealt(partitions, body, &closure, self.argument(&partitions))
+    }
+
+    /// Rows of two data sets, side by side: the first with the first and so on. Both must have the same number of partitions,
+    /// and each two partitions the same number of rows; otherwise it is an error.
+    pub fn zip<U: Row>(&self, other: &Rdd<U>) -> Rdd<(T, U)> {
+        let body = move |task: BatchTask| {
+            let (schema, batch_size, partition) = (Arc::clone(&task.schema), task.batch_size, task.partition);
+            Ok(pull::run(task.inputs, task.schema, move |mut inputs, push| {
+                let (Some(right), Some(left)) = (inputs.pop(), inputs.pop()) else { return Ok(vec![]) };
+                let (mut left, mut right) = (Records::<T>::new(left), Records::<U>::new(right));
+                let mut out = Sink::<(T, U)>::new(schema, batch_size, push);
+                let mut rows = 0u64;
+                let differ = loop {
+                    match (left.next(), right.next()) {
+                        (Some(left), Some(right)) => out.push((left, right)),
+                        (None, None) => break None,
+                        (left, _) => break Some(if left.is_some() { "second" } else { "first" }),
+                    }
+                    rows += 1;
+                };
+                out.finish()?;
+                let (mut left, right) = (left.into_pull(), right.into_pull());
+                if let Some(which) = differ
+                    && !left.is_over()
+                    && !right.is_over()
+                {
+                    left.fail(datafusion::common::exec_datafusion_err!(
+                        "zip: partition {partition} has only {rows} rows in the {which} data set; zip needs partitions of equal \
+                         lengths (a join by enumerate() does not)"
+                    ));
+                }
+                Ok(vec![left, right])
+            }))
+        };
+        self.with_others(vec![self.joined_to(other)], Mapping::Same, body, &body, Argument::none(), false)
+    }
+
+    /// Each row with each row of the other data set: `n * m` partitions.
+    pub fn cartesian<U: Row>(&self, other: &Rdd<U>) -> Rdd<(T, U)> {
+        let body = move |mut task: BatchTask| {
+            let right = task.input()?;
+            let rows = async move { futures::TryStreamExt::try_collect::<Vec<RecordBatch>>(right).await };
+            let schema = Arc::clone(&task.schema);
+            let start = async move {
+                let right = rows.await?;
+                to_rows::<(T, U)>(task, move |batch, out| {
+                    for left in Rows::<T>::of(batch).map_err(external)? {
+                        for batch in &right {
+                            Rows::<U>::of(batch).map_err(external)?.for_each(|right| out.push((left, right)));
+                        }
+                    }
+                    Ok(())
+                })
+            };
+            let rows = futures::TryStreamExt::try_flatten(futures::stream::once(start));
+            Ok(Box::pin(datafusion::physical_plan::stream::RecordBatchStreamAdapter::new(schema, rows)) as _)
+        };
+        self.with_others(vec![self.joined_to(other)], Mapping::Product, body, &body, Argument::none(), false)
+    }
+
+    /// The stage that computes these rows asks a cluster for so many cores a task, whatever `task.cpus` says.
+    pub fn with_cpus(&self, cores: f64) -> Self {
+        self.needing(Needs { cpus: Some(((cores * 1000.0).round().min(4_096_000.0) as u32).max(1)), memory: None })
+    }
+
+    /// The stage that computes these rows asks a cluster for so many MiB a task, whatever `task.memory` says.
+    pub fn with_memory(&self, mib: u64) -> Self {
+        self.needing(Needs { cpus: None, memory: Some(mib.max(1)) })
+    }
+
+    fn needing(&self, needs: Needs) -> Self {
+        self.made(|input| Ok(Dataset::needing(input, needs)))
+    }
+
+    /// Rows to which `body` has added where they go.
+    fn dealt<F, B>(&self, partitions: usize, body: B, _named_after: &F, argument: Argument) -> Rdd<T>
+    where
+        B: Fn(BatchTask) -> Result<SendableRecordBatchStream> + Closure,
+    {
+        self.made(|input| {
+            let schema = ranges::with_target(&dpark_rows::schema_of::<T>());
+            let function = super::function::<F, B>(body);
+            let dealt = Dataset::closure(vec![input], Mapping::Same, schema, function, argument.bytes?, false)?;
+            Dataset::exchange(dealt, Scheme::Bucket { partitions })
+        })
+    }
+}
+
+impl<T: Row, K: Value> With<T, K> {
+    /// See [`Rdd::map_partitions`].
+    pub fn map_partitions<U: Row, F: Fn(&K, &mut Records<T>, &mut Sink<'_, U>) + Closure>(self, closure: F) -> Rdd<U> {
+        let body = move |task| {
+            with_value::<K>(task, move |value, task| whole(task, move |_, rows, out| closure(&value, rows, out)))
+        };
+        self.rdd.step(&closure, body, self.argument, false)
+    }
+}
+
+/// A partition's rows as they are.
+fn pass(mut task: BatchTask) -> Result<SendableRecordBatchStream> {
+    task.input()
+}
+
+/// All rows of a partition through one call.
+pub(super) fn whole<T: Row, U: Row>(
+    task: BatchTask,
+    closure: impl Fn(usize, &mut Records<T>, &mut Sink<'_, U>) + Send + 'static,
+) -> Result<SendableRecordBatchStream> {
+    let (schema, batch_size, partition) = (Arc::clone(&task.schema), task.batch_size, task.partition);
+    Ok(pull::run(task.inputs, task.schema, move |mut inputs, push| {
+        let Some(input) = inputs.pop() else { return Ok(vec![]) };
+        let mut rows = Records::<T>::new(input);
+        let mut out = Sink::<U>::new(schema, batch_size, push);
+        closure(partition, &mut rows, &mut out);
+        out.finish()?;
+        Ok(vec![rows.into_pull()])
+    }))
+}
+
+/// Batches with one more column, which tells where each row goes.
+fn targeted(
+    task: BatchTask,
+    mut targets: impl FnMut(&RecordBatch) -> Result<Vec<u32>> + Send + 'static,
+) -> Result<SendableRecordBatchStream> {
+    let schema = Arc::clone(&task.schema);
+    each_batch(task, move |batch| {
+        let targets: ArrayRef = Arc::new(UInt32Array::from(targets(&batch)?));
+        let columns = batch.columns().iter().cloned().chain([targets]).collect();
+        Ok(RecordBatch::try_new(Arc::clone(&schema), columns)?)
+    })
+}
+
+pub(super) fn collect_rows<T: Row>(rows: &mut Vec<T>, batch: RecordBatch) -> Result<()> {
+    rows.extend(Rows::<T>::of(&batch).map_err(external)?.map(T::owned));
+    Ok(())
+}
+
+/// Each partition draws other numbers, the same each time.
+fn random(seed: u64, partition: usize) -> SmallRng {
+    SmallRng::seed_from_u64(seed ^ (partition as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15))
+}

@@ -1,0 +1,26 @@
+//! Data sets as sets.
+
+use super::{Key, Rdd};
+
+impl<T: Key> Rdd<T> {
+    /// Each different row once. Spills.
+    pub fn distinct(&self) -> Rdd<T> {
+        self.marked().with_partitions_of(self).reduce_by_key(|mark, _| mark).keys()
+    }
+
+    /// The different rows that both data sets have.
+    pub fn intersection(&self, other: &Rdd<T>) -> Rdd<T> {
+        let both = self.marked().reduce_by_key(|mark, _| mark).with_partitions_of(self);
+        both.join(&other.marked().reduce_by_key(|mark, _| mark)).keys()
+    }
+
+    /// The rows, as often as they are there, that the other data set does not have.
+    pub fn subtract(&self, other: &Rdd<T>) -> Rdd<T> {
+        self.marked().with_partitions_of(self).subtract_by_key(&other.marked()).keys()
+    }
+
+    /// Rows as keys.
+    pub(super) fn marked(&self) -> Rdd<(T, u8)> {
+        self.map(|row| (T::owned(row), 1u8))
+    }
+}

@@ -1,0 +1,3 @@
+//! Values that closures share: what is given along.
+
+pub(crate) mod argument;

@@ -1,0 +1,277 @@
+//! [`ClosureExec`]: functions of this binary over partitions, one after another.
+//!
+//! A [`BatchFunction`] turns the streams of batches of one partition into another stream. Functions that follow each
+//! other without an exchange between them are one operator, so that a long lineage is no deep plan.
+
+use super::mapping::Mapping;
+use crate::functions::{FunctionRef, conjure};
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DataFusionError, Result, internal_err};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties,
+};
+use futures::{StreamExt, TryStreamExt};
+use std::fmt;
+use std::sync::Arc;
+
+/// What a task of a batch function works with.
+pub struct BatchTask {
+    /// The partition's rows, of each input.
+    pub inputs: Vec<SendableRecordBatchStream>,
+    /// The schema of the batches to make.
+    pub schema: SchemaRef,
+    /// The serialised value that came with the closure, or what a source's partition is made from.
+    pub argument: Arc<[u8]>,
+    /// The partition's index.
+    pub partition: usize,
+    /// How many partitions there are.
+    pub partitions: usize,
+    /// Rows to put into a batch.
+    pub batch_size: usize,
+    /// The task's memory, files and settings.
+    pub context: Arc<TaskContext>,
+}
+
+impl BatchTask {
+    /// The one input.
+    pub fn input(&mut self) -> Result<SendableRecordBatchStream> {
+        match self.inputs.pop() {
+            Some(input) => Ok(input),
+            None => internal_err!("a closure should have an input"),
+        }
+    }
+}
+
+/// A user's closure returned an error; its task is tried again, as the closure may talk to the world.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ClosureError(String);
+
+impl ClosureError {
+    /// What the closure said.
+    pub fn of(error: impl fmt::Display) -> DataFusionError {
+        DataFusionError::External(Box::new(Self(error.to_string())))
+    }
+}
+
+/// Turns a partition's streams of batches into another.
+pub type BatchFunction = fn(BatchTask) -> Result<SendableRecordBatchStream>;
+
+/// A batch function of this binary as something that can be encoded.
+pub fn function_ref(function: BatchFunction, name: &str) -> FunctionRef {
+    FunctionRef::new(function as usize, name)
+}
+
+fn resolve(function: &FunctionRef) -> Result<BatchFunction> {
+    let address = function.address()?;
+    // SAFETY: references are made only by `function_ref` from this very type, and executors refuse other binaries.
+    Ok(unsafe { std::mem::transmute::<usize, BatchFunction>(address) })
+}
+
+/// The reference to a closure that maps batch to batch; fails to compile for closures that capture.
+pub fn map_ref<F>(_closure: &F) -> FunctionRef
+where
+    F: Fn(RecordBatch) -> Result<RecordBatch> + Send + 'static,
+{
+    fn entry<F>(mut task: BatchTask) -> Result<SendableRecordBatchStream>
+    where
+        F: Fn(RecordBatch) -> Result<RecordBatch> + Send + 'static,
+    {
+        // SAFETY: `map_ref` was called with a value of `F`.
+        let closure: F = unsafe { conjure::<F>() };
+        let expected = Arc::clone(&task.schema);
+        let batches = task.input()?.map(move |batch| {
+            let made = closure(batch?).map_err(|error| ClosureError::of(error.strip_backtrace()))?;
+            if made.schema().fields() != expected.fields() {
+                return datafusion::common::exec_err!(
+                    "map_batches: the closure made a batch of {} but promised {expected}",
+                    made.schema()
+                );
+            }
+            Ok(made)
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(task.schema, batches)))
+    }
+    function_ref(entry::<F>, std::any::type_name::<F>())
+}
+
+/// One function and what it needs.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Tells the data set that it makes from others of the driver's process. Tasks elsewhere do not know it.
+    pub id: u64,
+    /// The function.
+    pub function: FunctionRef,
+    /// See [`BatchTask::argument`].
+    pub argument: Arc<[u8]>,
+    /// What it makes.
+    pub schema: SchemaRef,
+    /// Whether each row has the first column of the row it was made from.
+    pub keeps_key: bool,
+}
+
+/// Runs functions over partitions; see the module.
+#[derive(Debug, Clone)]
+pub struct ClosureExec {
+    inputs: Vec<Arc<dyn ExecutionPlan>>,
+    mapping: Mapping,
+    /// What each partition of a source is made from.
+    payloads: Option<Arc<Vec<Arc<[u8]>>>>,
+    steps: Vec<Step>,
+    properties: Arc<PlanProperties>,
+}
+
+impl ClosureExec {
+    /// `steps` over partitions of `inputs`; a source has none, and `payloads`.
+    pub fn try_new(
+        inputs: Vec<Arc<dyn ExecutionPlan>>,
+        mapping: &Mapping,
+        payloads: Option<Arc<Vec<Arc<[u8]>>>>,
+        steps: Vec<Step>,
+    ) -> Result<Self> {
+        let Some(last) = steps.last() else {
+            return internal_err!("a closure has no function");
+        };
+        let counts: Vec<usize> = inputs.iter().map(|input| input.output_partitioning().partition_count()).collect();
+        let mapping = mapping.resolved(&counts)?;
+        let partitions = payloads.as_ref().map_or_else(|| mapping.partitions(&counts), |payloads| payloads.len());
+        let mut partitioning = Partitioning::UnknownPartitioning(partitions);
+        if mapping.is_same()
+            && steps.iter().all(|step| step.keeps_key)
+            && inputs.iter().all(|input| is_keyed(input.output_partitioning()))
+            && !inputs.is_empty()
+        {
+            partitioning = keyed(&last.schema, partitions);
+        }
+        let eq = EquivalenceProperties::new(Arc::clone(&last.schema));
+        let properties = PlanProperties::new(eq, partitioning, EmissionType::Incremental, Boundedness::Bounded);
+        Ok(Self { inputs, mapping, payloads, steps, properties: Arc::new(properties) })
+    }
+
+    /// The same with one more function behind.
+    pub(super) fn then(&self, step: Step) -> Result<Self> {
+        let steps = self.steps.iter().cloned().chain([step]).collect();
+        Self::try_new(self.inputs.clone(), &self.mapping, self.payloads.clone(), steps)
+    }
+
+    /// The functions.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Which partitions of the inputs make one.
+    pub fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
+    /// What the partitions of a source are made from.
+    pub fn payloads(&self) -> Option<&Arc<Vec<Arc<[u8]>>>> {
+        self.payloads.as_ref()
+    }
+
+    fn input(
+        &self,
+        input: usize,
+        range: std::ops::Range<usize>,
+        context: &Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let plan = &self.inputs[input];
+        if range.len() == 1 {
+            return plan.execute(range.start, Arc::clone(context));
+        }
+        let (inner, context) = (Arc::clone(plan), Arc::clone(context));
+        let streams = futures::stream::iter(range).map(move |partition| inner.execute(partition, Arc::clone(&context)));
+        Ok(Box::pin(RecordBatchStreamAdapter::new(plan.schema(), streams.try_flatten())))
+    }
+}
+
+/// Partitioned by the hash of the first column.
+pub(super) fn keyed(schema: &SchemaRef, partitions: usize) -> Partitioning {
+    let name = schema.fields().first().map_or("", |field| field.name());
+    Partitioning::Hash(vec![Arc::new(Column::new(name, 0))], partitions)
+}
+
+/// Whether rows with the same first column are in one partition, which their hash tells.
+pub(crate) fn is_keyed(partitioning: &Partitioning) -> bool {
+    match partitioning {
+        Partitioning::Hash(keys, _) => match keys.as_slice() {
+            [key] => key.downcast_ref::<Column>().is_some_and(|column| column.index() == 0),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+impl DisplayAs for ClosureExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
+        let names: Vec<_> = self.steps.iter().map(|step| step.function.name()).collect();
+        write!(f, "ClosureExec: {}", names.join(" | "))?;
+        if !self.mapping.is_same() {
+            write!(f, ", mapping={:?}", self.mapping)?;
+        }
+        Ok(())
+    }
+}
+
+impl ExecutionPlan for ClosureExec {
+    fn name(&self) -> &str {
+        "ClosureExec"
+    }
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        self.inputs.iter().collect()
+    }
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![false; self.inputs.len()]
+    }
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![self.inputs.len() == 1 && self.mapping.is_same(); self.inputs.len()]
+    }
+    fn apply_expressions(
+        &self,
+        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        if children.len() != self.inputs.len() {
+            return internal_err!("ClosureExec takes {} children", self.inputs.len());
+        }
+        Ok(Arc::new(Self::try_new(children, &self.mapping, self.payloads.clone(), self.steps.clone())?))
+    }
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let counts: Vec<usize> =
+            self.inputs.iter().map(|input| input.output_partitioning().partition_count()).collect();
+        let parts = self.mapping.of(partition, &counts).into_iter().enumerate();
+        let mut streams: Vec<_> = match self.payloads {
+            Some(_) => vec![],
+            None => parts.map(|(input, range)| self.input(input, range, &context)).collect::<Result<_>>()?,
+        };
+        let payload = self.payloads.as_ref().and_then(|payloads| payloads.get(partition));
+        for (i, step) in self.steps.iter().enumerate() {
+            let made = resolve(&step.function)?(BatchTask {
+                inputs: streams,
+                schema: Arc::clone(&step.schema),
+                argument: Arc::clone(payload.filter(|_| i == 0).unwrap_or(&step.argument)),
+                partition,
+                partitions: self.properties.partitioning.partition_count(),
+                batch_size: context.session_config().batch_size(),
+                context: Arc::clone(&context),
+            })?;
+            streams = vec![made];
+        }
+        match streams.pop() {
+            Some(stream) => Ok(stream),
+            None => internal_err!("a closure has no function"),
+        }
+    }
+}

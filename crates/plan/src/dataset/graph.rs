@@ -1,0 +1,173 @@
+//! The graph: what a data set is made of.
+
+use super::closure::Step;
+use super::mapping::Mapping;
+use crate::functions::FunctionRef;
+use crate::needs::Needs;
+use arrow::compute::SortOptions;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::{DFSchema, DFSchemaRef, Result};
+use datafusion::logical_expr::LogicalPlan;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Rows in partitions, not computed yet.
+#[derive(Debug)]
+pub struct Dataset {
+    /// Tells one data set from another: what a closure makes need not be the same each time, so only one and the same
+    /// data set is taken for equal to itself.
+    id: u64,
+    schema: SchemaRef,
+    df_schema: DFSchemaRef,
+    kind: Kind,
+}
+
+/// How a data set comes to be.
+#[derive(Debug)]
+pub enum Kind {
+    /// What SQL or a DataFrame makes.
+    Rows(LogicalPlan),
+    /// A function for each of some payloads.
+    Source {
+        /// Makes the rows of a partition.
+        function: FunctionRef,
+        /// What each partition is made from.
+        payloads: Vec<Arc<[u8]>>,
+    },
+    /// A function over partitions of others.
+    Closure {
+        /// The others.
+        inputs: Vec<Arc<Dataset>>,
+        /// Which of their partitions make one.
+        mapping: Mapping,
+        /// Makes the rows of a partition.
+        step: Step,
+    },
+    /// The rows of another, moved between partitions.
+    Exchange {
+        /// The other.
+        input: Arc<Dataset>,
+        /// Where to.
+        scheme: Scheme,
+    },
+    /// The rows of another, sorted within each partition.
+    Sorted {
+        /// The other.
+        input: Arc<Dataset>,
+        /// Columns to sort by.
+        keys: Vec<(usize, SortOptions)>,
+    },
+    /// The same rows, computed with other means.
+    Needing {
+        /// The other.
+        input: Arc<Dataset>,
+        /// What its tasks take of a cluster.
+        needs: Needs,
+    },
+}
+
+/// To which partition a row goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scheme {
+    /// By the hash of the first column. No rows move that are there already.
+    Key {
+        /// Number of partitions, or the session's.
+        partitions: Option<usize>,
+    },
+    /// To the partition that the last column tells, a `UInt32`, which is dropped.
+    Bucket {
+        /// Number of partitions.
+        partitions: usize,
+    },
+}
+
+impl Dataset {
+    fn new(schema: SchemaRef, df_schema: DFSchemaRef, kind: Kind) -> Arc<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Arc::new(Self { id: NEXT.fetch_add(1, Ordering::Relaxed), schema, df_schema, kind })
+    }
+
+    fn of(schema: SchemaRef, kind: Kind) -> Result<Arc<Self>> {
+        let df_schema = Arc::new(DFSchema::try_from(Arc::clone(&schema))?);
+        Ok(Self::new(schema, df_schema, kind))
+    }
+
+    /// The rows of a plan.
+    pub fn rows(plan: LogicalPlan) -> Result<Arc<Self>> {
+        // Qualifiers are of no use any more, and two columns may differ by nothing else.
+        let schema = Arc::clone(plan.schema().inner());
+        let df_schema = Arc::clone(plan.schema());
+        Ok(Self::new(schema, df_schema, Kind::Rows(plan)))
+    }
+
+    /// `function` for each of `payloads`, making batches of `schema`.
+    pub fn source(schema: SchemaRef, function: FunctionRef, payloads: Vec<Arc<[u8]>>) -> Result<Arc<Self>> {
+        Self::of(schema, Kind::Source { function, payloads })
+    }
+
+    /// `function` over partitions of `inputs`, making batches of `schema`.
+    pub fn closure(
+        inputs: Vec<Arc<Dataset>>,
+        mapping: Mapping,
+        schema: SchemaRef,
+        function: FunctionRef,
+        argument: Arc<[u8]>,
+        keeps_key: bool,
+    ) -> Result<Arc<Self>> {
+        let df_schema = Arc::new(DFSchema::try_from(Arc::clone(&schema))?);
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let step = Step { id, function, argument, schema: Arc::clone(&schema), keeps_key };
+        Ok(Self::new(schema, df_schema, Kind::Closure { inputs, mapping, step }))
+    }
+
+    /// The rows of `input`, moved.
+    pub fn exchange(input: Arc<Dataset>, scheme: Scheme) -> Result<Arc<Self>> {
+        let schema = match scheme {
+            Scheme::Key { .. } => Arc::clone(&input.schema),
+            Scheme::Bucket { .. } => super::exchange::without_last(&input.schema),
+        };
+        Self::of(schema, Kind::Exchange { input, scheme })
+    }
+
+    /// The rows of `input`, sorted within each partition.
+    pub fn sorted(input: Arc<Dataset>, keys: Vec<(usize, SortOptions)>) -> Arc<Self> {
+        Self::new(Arc::clone(&input.schema), Arc::clone(&input.df_schema), Kind::Sorted { input, keys })
+    }
+
+    /// The rows of `input`, computed with `needs`.
+    pub fn needing(input: Arc<Dataset>, needs: Needs) -> Arc<Self> {
+        Self::new(Arc::clone(&input.schema), Arc::clone(&input.df_schema), Kind::Needing { input, needs })
+    }
+
+    /// Tells it from others.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// How it comes to be.
+    pub fn kind(&self) -> &Kind {
+        &self.kind
+    }
+
+    /// Its columns.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Its columns, for a logical plan.
+    pub(super) fn df_schema(&self) -> &DFSchemaRef {
+        &self.df_schema
+    }
+
+    /// What it is made of.
+    pub fn inputs(&self) -> &[Arc<Dataset>] {
+        match &self.kind {
+            Kind::Rows(_) | Kind::Source { .. } => &[],
+            Kind::Closure { inputs, .. } => inputs,
+            Kind::Exchange { input, .. } | Kind::Sorted { input, .. } | Kind::Needing { input, .. } => {
+                std::slice::from_ref(input)
+            }
+        }
+    }
+}
