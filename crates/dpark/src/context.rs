@@ -26,6 +26,7 @@ use dpark_plan::cache::{CacheNode, CachedDataset};
 use dpark_plan::session;
 use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::sync::Arc;
 use tokio::sync::{broadcast, watch};
 
@@ -46,6 +47,7 @@ pub struct Context {
     master: Master,
     /// What `CACHE TABLE` hides: the tables as they were.
     pub(crate) cached: Arc<Mutex<HashMap<TableReference, sql::CachedTable>>>,
+    args: Arc<Vec<OsString>>,
 }
 
 /// Collects the settings of a [`Context`].
@@ -53,6 +55,7 @@ pub struct Context {
 pub struct ContextBuilder {
     master: Option<String>,
     conf: Vec<(String, String)>,
+    args: Vec<OsString>,
 }
 
 impl ContextBuilder {
@@ -65,6 +68,12 @@ impl ContextBuilder {
     /// Sets one option, see `docs/config.md`; `datafusion.*` keys reach DataFusion's own options.
     pub fn conf(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.conf.push((key.into(), value.into()));
+        self
+    }
+
+    /// The program's own arguments; see [`Context::args`].
+    pub(crate) fn args(mut self, args: Vec<OsString>) -> Self {
+        self.args = args;
         self
     }
 
@@ -103,7 +112,7 @@ impl ContextBuilder {
             .build();
         let session = SessionContext::new_with_state(state);
         sql::enable_paths(&session);
-        Ok(Context { session, driver, master, cached: Arc::default() })
+        Ok(Context { session, driver, master, cached: Arc::default(), args: Arc::new(self.args) })
     }
 }
 
@@ -111,6 +120,11 @@ impl Context {
     /// Starts to collect settings.
     pub fn builder() -> ContextBuilder {
         ContextBuilder::default()
+    }
+
+    /// The command line without what [`main`](crate::main) has taken for the engine.
+    pub fn args(&self) -> &[OsString] {
+        &self.args
     }
 
     /// Where tasks run.

@@ -59,12 +59,24 @@ pub enum Error {
         /// Which process and machine the executor that it names was.
         host: Option<String>,
     },
+    /// The command line cannot be read.
+    #[error("{0}")]
+    Usage(String),
+    /// A program's own error.
+    #[error("{0}")]
+    Program(Box<dyn std::error::Error + Send + Sync>),
     /// The context was stopped while the job ran or before it started.
     #[error("the context is stopped")]
     Stopped,
     /// Planning or execution failed.
     #[error(transparent)]
     DataFusion(#[from] DataFusionError),
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        Self::Program(error.into())
+    }
 }
 
 impl From<Error> for DataFusionError {

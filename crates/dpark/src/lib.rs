@@ -18,6 +18,7 @@
 //!
 //! | room | what lives there |
 //! |---|---|
+//! | [`main`] | a whole program |
 //! | [`Context`], `conf`, `task_options`, `master` | the entry point and its settings |
 //! | [`sql`] | statements, also our own |
 //! | `planner`, `job_exec`, `analyze` | queries as jobs |
@@ -28,7 +29,7 @@
 //! | `write` | committed output |
 //! | `events`, `progress` | what the engine tells of itself |
 //!
-//! A program that may run as `process[N]` calls [`init`] first in `main`: workers are copies of the program.
+//! Workers and executors are copies of the program: it starts with [`main`], or calls [`init`] first.
 
 mod analyze;
 mod conf;
@@ -42,6 +43,7 @@ mod job_exec;
 mod lineage_text;
 mod master;
 mod planner;
+mod program;
 mod progress;
 pub mod rdd;
 mod shared;
@@ -56,6 +58,7 @@ pub use dpark_rows as rows;
 pub use error::{Error, Result};
 pub use events::EngineEvent;
 pub use master::Master;
+pub use program::main;
 pub use progress::Progress;
 
 /// What most programs use.
