@@ -55,6 +55,7 @@ pub use conf::{OPTIONS, OptionInfo};
 pub use context::{Context, ContextBuilder, init};
 pub use datafusion::dataframe::DataFrame;
 pub use dpark_rows as rows;
+pub use dpark_shuffle::Keep;
 pub use error::{Error, Result};
 pub use events::EngineEvent;
 pub use master::Master;

@@ -83,7 +83,7 @@ async fn write_output(
         Output::Bucket(_) => without_last(&schema),
         _ => Arc::clone(&schema),
     };
-    let mut writer = store.writer(task, written, stage.output.buckets());
+    let mut writer = store.writer(task, written, stage.output.buckets()).keeping(stage.keep);
     let mut rows = stage.input.execute(partition, context)?;
     while let Some(batch) = rows.next().await {
         let batch = batch?;

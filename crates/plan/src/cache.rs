@@ -19,6 +19,7 @@ use datafusion::physical_plan::{
 };
 use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
 use dpark_lineage::StageId;
+use dpark_shuffle::Keep;
 use parking_lot::{Mutex, MutexGuard};
 use std::cmp::Ordering;
 use std::fmt;
@@ -31,6 +32,7 @@ use std::sync::atomic::{AtomicU64, Ordering as Atomic};
 pub struct CachedDataset {
     id: u64,
     plan: LogicalPlan,
+    keep: Keep,
     read: Mutex<Option<ShuffleReadExec>>,
 }
 
@@ -50,9 +52,14 @@ impl Claim<'_> {
 
 impl CachedDataset {
     /// A data set with the rows of `plan`, not computed yet.
-    pub fn new(plan: LogicalPlan) -> Arc<Self> {
+    pub fn new(plan: LogicalPlan, keep: Keep) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        Arc::new(Self { id: NEXT.fetch_add(1, Atomic::Relaxed), plan, read: Mutex::new(None) })
+        Arc::new(Self { id: NEXT.fetch_add(1, Atomic::Relaxed), plan, keep, read: Mutex::new(None) })
+    }
+
+    /// Where the rows are kept.
+    pub fn keep(&self) -> Keep {
+        self.keep
     }
 
     /// Locks the data set's stage.
@@ -158,7 +165,7 @@ pub struct DatasetCacheFactory;
 
 impl CacheFactory for DatasetCacheFactory {
     fn create(&self, plan: LogicalPlan, _session_state: &SessionState) -> Result<LogicalPlan> {
-        Ok(CacheNode::plan(CachedDataset::new(plan)))
+        Ok(CacheNode::plan(CachedDataset::new(plan, Keep::default())))
     }
 }
 

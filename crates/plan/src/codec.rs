@@ -33,6 +33,7 @@ use datafusion_proto::physical_plan::{
 };
 use datafusion_proto::protobuf::PhysicalExprNode;
 use dpark_lineage::StageId;
+use dpark_shuffle::Keep;
 use dpark_wire::Wire;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -123,7 +124,12 @@ impl DparkCodec {
             };
             let summaries =
                 sink.summaries.iter().map(|summary| summary.keys.iter().map(|key| exprs.encode(key)).collect());
-            Node::Sink { output, summaries: summaries.collect::<Result<_>>()?, side_effects: sink.side_effects }
+            Node::Sink {
+                output,
+                summaries: summaries.collect::<Result<_>>()?,
+                keep: sink.keep,
+                side_effects: sink.side_effects,
+            }
         } else if let Some(closure) = node.downcast_ref::<ClosureExec>() {
             let steps = closure.steps().iter().map(|step| {
                 let (function, argument) = (step.function.clone(), step.argument.to_vec());
@@ -157,7 +163,7 @@ impl fmt::Debug for DparkCodec {
 #[derive(Serialize, Deserialize)]
 enum Node {
     Read { stage: StageId, kind: ReadKind, shape: Shape },
-    Sink { output: SinkOutput, summaries: Vec<Vec<Vec<u8>>>, side_effects: bool },
+    Sink { output: SinkOutput, summaries: Vec<Vec<Vec<u8>>>, keep: Keep, side_effects: bool },
     Closure { mapping: Mapping, payloads: Option<Vec<Vec<u8>>>, steps: Vec<WireStep> },
     ParquetWrite { dir: PathBuf, options: Vec<(String, String)> },
     CompressedScan { compression: String },
@@ -294,7 +300,7 @@ impl PhysicalExtensionCodec for DparkCodec {
             Node::Read { stage, kind, shape } => {
                 Arc::new(ShuffleReadExec::new(stage, kind, Arc::new(exprs.decode_shape(&shape, context)?)))
             }
-            Node::Sink { output, summaries, side_effects } => {
+            Node::Sink { output, summaries, keep, side_effects } => {
                 let input = input()?;
                 let schema = input.schema();
                 let output = match output {
@@ -312,6 +318,7 @@ impl PhysicalExtensionCodec for DparkCodec {
                     input,
                     output,
                     summaries: summaries.collect::<Result<_>>()?,
+                    keep,
                     side_effects,
                     set_by_driver: vec![],
                 })

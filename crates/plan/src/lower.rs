@@ -34,6 +34,7 @@ use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMerge
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, replace_children_if_necessary};
 use dpark_lineage::{Dependency, DependencyKind, Placement, StageId};
+use dpark_shuffle::Keep;
 use std::sync::Arc;
 
 /// Hands out stage ids, unique in an application.
@@ -222,6 +223,9 @@ impl Lowering<'_> {
         let input = self.node(Arc::clone(cache.input()), &None)?;
         let properties = Arc::clone(input.properties());
         let stage = self.stage(input, Output::Forward, &None)?;
+        if let Some(made) = self.stages.last_mut() {
+            made.keep = dataset.keep();
+        }
         let read = ShuffleReadExec::new(stage, ReadKind::Forward, properties);
         if !self.dry_run {
             claimed.set(read.clone());
@@ -286,6 +290,7 @@ impl Lowering<'_> {
             placement: if side_effects { Placement::Driver } else { Placement::Anywhere },
             summaries: vec![],
             filters: vec![],
+            keep: Keep::default(),
             side_effects,
             needs,
         });

@@ -10,6 +10,7 @@ use datafusion::common::{Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use dpark_shuffle::Keep;
 use std::fmt;
 use std::sync::Arc;
 
@@ -22,6 +23,8 @@ pub struct StageSinkExec {
     pub output: Output,
     /// Keys to summarise.
     pub summaries: Vec<FilterSource>,
+    /// Where the output is kept.
+    pub keep: Keep,
     /// See [`StagePlan::side_effects`].
     pub side_effects: bool,
     /// Dynamic filters that the driver sets; only for runs in its process.
@@ -42,6 +45,7 @@ impl From<&StagePlan> for StageSinkExec {
             input: Arc::clone(&stage.plan),
             output: stage.output.clone(),
             summaries: stage.summaries.clone(),
+            keep: stage.keep,
             side_effects: stage.side_effects,
             set_by_driver: stage.filter_ids(),
         }

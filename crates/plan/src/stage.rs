@@ -10,6 +10,7 @@ use datafusion::physical_expr::Partitioning;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::ExecutionPlanProperties;
 use dpark_lineage::{Dependency, DependencyKind, JobId, JobSpec, Placement, Resources, StageId, StageSpec};
+use dpark_shuffle::Keep;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
@@ -67,6 +68,8 @@ pub struct StagePlan {
     pub summaries: Vec<FilterSource>,
     /// Runtime filters to set in this fragment before it starts.
     pub filters: Vec<Arc<RuntimeFilter>>,
+    /// Where the output is kept.
+    pub keep: Keep,
     /// The fragment changes the world (an insert): a failed task must not simply run again.
     pub side_effects: bool,
     /// What its tasks take of a cluster, where that is not what the session says.

@@ -18,7 +18,7 @@
 //! Rooms, in the order of the data's way:
 //! - `writer`: one task's output being written; `gather` and `bucket`: scattered rows to dense batches; `spill`: what
 //!   memory refuses before the end;
-//! - `store`: which outputs exist and in which tier; `memory`: budgets; `dir`: the directory and its sweeping;
+//! - `store`: which outputs exist and in which tier; `keep`: who says so; `residents`: what is in memory, by stage; `memory`: budgets; `dir`: the directory and its sweeping;
 //! - `encode`: batches to blocks and back; `frame`: the unit of file and wire; `file` and `index`: an output as a file;
 //! - `local`: reading the own store; `wire`, `server`, `remote`: reading another's; `fetch`: both as one stream;
 //!   `counters`: totals for reports.
@@ -36,9 +36,11 @@ mod file;
 mod frame;
 mod gather;
 mod index;
+mod keep;
 mod local;
 mod memory;
 mod remote;
+mod residents;
 mod server;
 mod spill;
 mod store;
@@ -50,6 +52,7 @@ pub use dir::sweep_stale;
 pub use encode::Compression;
 pub use error::StoreError;
 pub use fetch::{BlockStream, FetchLimits, FetchRequest, Fetcher, MapLocation};
+pub use keep::Keep;
 pub use local::LocalBlocks;
 pub use memory::{FixedBudget, MemoryBudget, Unlimited};
 pub use server::{ServerHandle, ShuffleServer};

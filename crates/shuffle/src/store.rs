@@ -12,8 +12,10 @@ use crate::dir::StoreDir;
 use crate::encode::{Compression, Encoder, pieces};
 use crate::error::StoreError;
 use crate::file::{Bad, FileWriter, RawBlocks, ShuffleFile};
+use crate::keep::Keep;
 use crate::local::LocalBlocks;
 use crate::memory::{MemoryBudget, Reservation, Unlimited};
+use crate::residents::{Residents, Victim};
 use crate::writer::MapWriter;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -75,8 +77,8 @@ pub struct BlockStore {
 #[derive(Default)]
 struct Tables {
     outputs: BTreeMap<TaskId, Entry>,
-    /// Memory-tier outputs, oldest first; may name outputs that are gone.
-    ages: VecDeque<TaskId>,
+    /// Memory-tier outputs; may name outputs that are gone.
+    residents: Residents,
     /// Open files, oldest first.
     open: VecDeque<(TaskId, Arc<ShuffleFile>)>,
 }
@@ -183,8 +185,8 @@ impl BlockStore {
     fn forget(&self, select: impl FnOnce(&mut BTreeMap<TaskId, Entry>) -> Vec<(TaskId, Entry)>) {
         let mut tables = self.tables.lock();
         let gone = select(&mut tables.outputs);
-        let Tables { outputs, ages, open } = &mut *tables;
-        ages.retain(|task| outputs.contains_key(task));
+        let Tables { outputs, residents, open } = &mut *tables;
+        residents.retain(|task| outputs.contains_key(task));
         open.retain(|(task, _)| outputs.contains_key(task));
         drop(tables);
         // Freeing memory and unlinking files takes time; others need not wait for it.
@@ -216,6 +218,7 @@ impl BlockStore {
         schema: SchemaRef,
         buckets: Vec<Vec<RecordBatch>>,
         held: Reservation,
+        keep: Keep,
         output: &MapOutput,
     ) -> Result<(), StoreError> {
         let memory = Arc::new(MemoryOutput { schema, buckets, held });
@@ -224,7 +227,7 @@ impl BlockStore {
             return Err(StoreError::Exists(task));
         }
         tables.outputs.insert(task, Entry { output: output.clone(), place: Place::Memory(memory) });
-        tables.ages.push_back(task);
+        tables.residents.add(task, keep);
         Ok(())
     }
 
@@ -248,13 +251,28 @@ impl BlockStore {
         Ok(output)
     }
 
-    /// Moves the oldest memory-tier outputs to disk until `bytes` are given back or none is left. Returns the bytes
-    /// given back; readers that still use the batches keep them alive until they are done.
-    pub(crate) fn evict(&self, bytes: usize) -> usize {
+    /// Moves memory-tier outputs to disk, those of the least recently used stage first, until `bytes` are given back or
+    /// none is left; outputs that are not worth the disk are dropped. `by` is the stage that needs the room. Returns the
+    /// bytes given back; readers that still use the batches keep them alive until they are done.
+    pub(crate) fn evict(&self, bytes: usize, by: StageId) -> usize {
         let mut freed = 0;
         while freed < bytes {
             let mut tables = self.tables.lock();
-            let Some(task) = tables.ages.pop_front() else { break };
+            let task = match tables.residents.victim(by) {
+                Some(Victim::ToDisk(task)) => task,
+                Some(Victim::Dropped(tasks)) => {
+                    let dropped: Vec<Entry> = tasks.iter().filter_map(|task| tables.outputs.remove(task)).collect();
+                    drop(tables);
+                    for entry in &dropped {
+                        if let Place::Memory(memory) = &entry.place {
+                            freed += memory.held.bytes();
+                        }
+                    }
+                    tracing::debug!(outputs = dropped.len(), "gave up outputs that are kept in memory only");
+                    continue;
+                }
+                None => break,
+            };
             let Some(Place::Memory(memory)) = tables.outputs.get(&task).map(|e| e.place.clone()) else { continue };
             drop(tables);
             match self.write_evicted(task, &memory) {
@@ -272,7 +290,7 @@ impl BlockStore {
                 }
                 Err(e) => {
                     tracing::warn!(%task, "cannot move a shuffle output to disk: {e}");
-                    self.tables.lock().ages.push_front(task);
+                    self.tables.lock().residents.add(task, Keep::MemoryAndDisk);
                     break;
                 }
             }
@@ -297,7 +315,10 @@ impl BlockStore {
     }
 
     pub(crate) fn source(&self, task: TaskId, buckets: &Range<u32>) -> Result<Source, Bad> {
-        let place = self.tables.lock().outputs.get(&task).map(|e| e.place.clone());
+        let mut tables = self.tables.lock();
+        tables.residents.used(task.stage);
+        let place = tables.outputs.get(&task).map(|e| e.place.clone());
+        drop(tables);
         match place {
             None => Err(Bad::gone("this executor has no such output")),
             Some(Place::Memory(memory)) => {

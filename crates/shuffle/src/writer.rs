@@ -15,6 +15,7 @@ use crate::encode::{Encoder, adopt, pieces, same_types};
 use crate::error::StoreError;
 use crate::file::FileWriter;
 use crate::gather::{Pending, Sink};
+use crate::keep::Keep;
 use crate::memory::{Reservation, batch_bytes, drags_memory};
 use crate::spill::Spill;
 use crate::store::BlockStore;
@@ -42,6 +43,7 @@ pub struct MapWriter {
     held: Reservation,
     /// The budget refused the batch that waits: it must leave memory before the next one comes.
     pressed: bool,
+    keep: Keep,
     encoder: Option<Encoder>,
     spill: Option<Spill>,
 }
@@ -56,11 +58,23 @@ impl MapWriter {
             done: (0..buckets).map(|_| Bucket::default()).collect(),
             done_bytes: 0,
             pressed: false,
+            keep: Keep::default(),
             encoder: None,
             spill: None,
             schema,
             store,
         }
+    }
+
+    /// Says where the output shall be kept.
+    pub fn keeping(mut self, keep: Keep) -> MapWriter {
+        self.keep = keep;
+        self
+    }
+
+    /// Whether the output may stay in memory.
+    fn stays(&self) -> bool {
+        self.store.config.memory && self.keep != Keep::Disk
     }
 
     /// The schema all batches must have (types of all columns; names may differ).
@@ -122,7 +136,7 @@ impl MapWriter {
     /// # Errors
     /// As [`push`](MapWriter::push); also [`StoreError::Exists`] if this attempt already has an output.
     pub fn finish(mut self) -> Result<MapOutput, StoreError> {
-        let in_memory = self.store.config.memory && self.spill.is_none() && !self.pressed;
+        let in_memory = self.stays() && self.spill.is_none() && !self.pressed;
         if in_memory && self.gather()? {
             return self.finish_in_memory();
         }
@@ -133,7 +147,7 @@ impl MapWriter {
         let done = self.done.iter_mut().map(Bucket::take).collect::<Result<Vec<_>, _>>()?;
         let buckets = done.iter().map(|batches| bucket_size(batches)).collect();
         let output = MapOutput { buckets, spilled_bytes: 0 };
-        self.store.publish_memory(self.task, Arc::clone(&self.schema), done, self.held.take(), &output)?;
+        self.store.publish_memory(self.task, Arc::clone(&self.schema), done, self.held.take(), self.keep, &output)?;
         Ok(output)
     }
 
@@ -191,7 +205,7 @@ impl MapWriter {
     /// Takes `bytes` from the budget, by spilling if need be. A batch that fits nowhere is let in all the same, alone.
     fn make_room(&mut self, bytes: usize) -> Result<(), StoreError> {
         let held = self.done_bytes + self.pending.bytes();
-        let over = !self.store.config.memory && held + bytes > self.store.config.spill_bytes;
+        let over = !self.stays() && held + bytes > self.store.config.spill_bytes;
         if self.pressed || (over && held > 0) {
             self.spill()?;
         }
@@ -203,7 +217,7 @@ impl MapWriter {
     }
 
     fn reserve(&mut self, bytes: usize) -> bool {
-        self.held.try_grow(bytes) || (self.store.evict(bytes) > 0 && self.held.try_grow(bytes))
+        self.held.try_grow(bytes) || (self.store.evict(bytes, self.task.stage) > 0 && self.held.try_grow(bytes))
     }
 
     /// Turns what waits into dense batches. False if there was no memory for them and everything was spilled instead.

@@ -8,10 +8,12 @@ use datafusion::common::Result;
 use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::{cast, col};
 use dpark_operators::combine::external;
+use dpark_plan::cache::{CacheNode, CachedDataset};
 use dpark_plan::dataset::mapping::Mapping;
 use dpark_plan::dataset::{Dataset, DatasetNode, map_ref};
 use dpark_plan::needs::{Needs, NeedsNode};
 use dpark_rows::{check, schema_of};
+use dpark_shuffle::Keep;
 use std::sync::Arc;
 
 impl<T: Row> Rdd<T> {
@@ -20,12 +22,22 @@ impl<T: Row> Rdd<T> {
         Ok(DataFrame::new(self.ctx.session().state(), DatasetNode::plan(&self.dataset()?)))
     }
 
-    /// The rows, kept by the executors once computed.
+    /// The rows, kept by the executors once computed: in memory while there is room, then on disk.
     pub fn cache(&self) -> Self {
-        self.made(|_| {
-            let plan = DatasetNode::plan(&self.dataset()?);
-            Dataset::rows(dpark_plan::cache::CacheNode::plan(dpark_plan::cache::CachedDataset::new(plan)))
-        })
+        self.persist(Keep::MemoryAndDisk)
+    }
+
+    /// The rows, kept by the executors once computed, where `keep` says. Partitions that are lost, or were given up, are
+    /// computed again when they are needed.
+    pub fn persist(&self, keep: Keep) -> Self {
+        self.made(|dataset| Dataset::rows(CacheNode::plan(CachedDataset::new(DatasetNode::plan(&dataset), keep))))
+    }
+
+    /// Frees the rows kept by [`cache`](Self::cache) or [`persist`](Self::persist). The data set stays usable: the next job
+    /// computes and keeps them anew.
+    pub fn unpersist(&self) -> Result<()> {
+        self.ctx.unpersist(&self.to_df()?);
+        Ok(())
     }
 
     /// Rows that a query makes of this context's.

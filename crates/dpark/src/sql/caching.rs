@@ -11,6 +11,7 @@ use datafusion::datasource::ViewTable;
 use datafusion::error::Result;
 use datafusion::logical_expr::LogicalPlan;
 use dpark_plan::cache::{CacheNode, CachedDataset};
+use dpark_shuffle::Keep;
 use std::sync::Arc;
 
 /// What `UNCACHE TABLE` needs to undo a `CACHE TABLE`.
@@ -37,7 +38,7 @@ impl Context {
                 (session.table(name.clone()).await?.logical_plan().clone(), Some(provider))
             }
         };
-        let cached = CacheNode::plan(CachedDataset::new(plan));
+        let cached = CacheNode::plan(CachedDataset::new(plan, Keep::default()));
         if !lazy {
             // Counting computes every partition; the count itself is of no interest.
             DataFrame::new(session.state(), cached.clone()).count().await?;
