@@ -1,4 +1,5 @@
 //! Counts the lines of local files and tells how fast: `scan_lines FILE...`. Splits are read one after another.
+#![allow(clippy::print_stdout, reason = "what it prints is its result")]
 
 use dpark_formats::{LineKind, LineReader, ListOptions, list_all, plan_splits};
 use object_store::ObjectStore;

@@ -104,11 +104,8 @@ impl CsvReader {
                     continue;
                 }
             }
-            let (result, read, written, fields) = self.csv.read_record(
-                &self.buf[self.parsed..],
-                &mut chunk.data[data..],
-                &mut chunk.ends[ends..],
-            );
+            let (result, read, written, fields) =
+                self.csv.read_record(&self.buf[self.parsed..], &mut chunk.data[data..], &mut chunk.ends[ends..]);
             self.parsed += read;
             data += written;
             ends += fields;

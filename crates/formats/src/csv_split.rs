@@ -78,7 +78,9 @@ pub async fn csv_record_starts(
 
 enum State {
     /// Not in quotes; whether a quote here would open a field.
-    Outside { edge: bool },
+    Outside {
+        edge: bool,
+    },
     Quoted,
     /// Behind a quote in a quoted field: the first of two, or the closing one.
     Quote,

@@ -112,7 +112,9 @@ pub enum FormatError {
         place: Place,
     },
     /// A file of fixed-length records has a part of a record.
-    #[error("{path} has {size} bytes, not a multiple of the record length {record}: wrong length or an incomplete file")]
+    #[error(
+        "{path} has {size} bytes, not a multiple of the record length {record}: wrong length or an incomplete file"
+    )]
     NotWhole {
         /// Which file.
         path: String,

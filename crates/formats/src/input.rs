@@ -23,7 +23,7 @@ pub(crate) enum Edge {
 
 enum Bytes {
     Plain(Source),
-    Packed(Unpacker),
+    Packed(Box<Unpacker>),
 }
 
 pub(crate) struct Input {
@@ -61,7 +61,7 @@ impl Input {
         }
         let Some(unpacker) = Unpacker::open(object, split.codec, range).await? else { return Ok(None) };
         let start = unpacker.start();
-        Ok(Some(Input { bytes: Bytes::Packed(unpacker), edge, path, start, own: 0, len: None, mid }))
+        Ok(Some(Input { bytes: Bytes::Packed(Box::new(unpacker)), edge, path, start, own: 0, len: None, mid }))
     }
 
     /// Appends at most about `want` bytes. Returns false at the end of the file; an `Exact` input ends with the split.

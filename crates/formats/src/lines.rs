@@ -57,11 +57,10 @@ impl LineReader {
                 self.base += skipped as u64;
                 self.skip = end.is_none();
             }
-            start = split_lines(&self.buf, self.searched, start, limit.saturating_sub(self.base), &mut spans)
-                .ok_or_else(|| FormatError::TooLong {
-                    path: input.path(),
-                    place: input.place(self.base + start as u64),
-                })?;
+            start =
+                split_lines(&self.buf, self.searched, start, limit.saturating_sub(self.base), &mut spans).ok_or_else(
+                    || FormatError::TooLong { path: input.path(), place: input.place(self.base + start as u64) },
+                )?;
             self.searched = self.buf.len();
             let over = self.base + start as u64 >= limit;
             if !more && !over && start < self.buf.len() {

@@ -41,16 +41,7 @@ impl Members {
     /// A member must start at `start`; everything up to `ahead` will be wanted.
     pub(crate) fn new(object: Object, codec: Codec, start: u64, ahead: u64) -> Members {
         let source = Source::new(object, start, ahead);
-        Members {
-            source,
-            codec,
-            raw: Vec::new(),
-            head: 0,
-            at: start,
-            decoder: None,
-            member: start,
-            padding: false,
-        }
+        Members { source, codec, raw: Vec::new(), head: 0, at: start, decoder: None, member: start, padding: false }
     }
 
     pub(crate) fn object(&self) -> &Object {

@@ -92,11 +92,7 @@ impl Source {
             },
         };
         if read == 0 {
-            return Err(FormatError::Shrunk {
-                path: self.object.name(),
-                expected: self.object.len,
-                offset: self.pos,
-            });
+            return Err(FormatError::Shrunk { path: self.object.name(), expected: self.object.len, offset: self.pos });
         }
         self.pos += read as u64;
         Ok(read)

@@ -26,11 +26,7 @@ pub(crate) struct Unpacker {
 
 impl Unpacker {
     /// None if no member starts in the range.
-    pub(crate) async fn open(
-        object: Object,
-        codec: Codec,
-        range: Range<u64>,
-    ) -> Result<Option<Unpacker>, FormatError> {
+    pub(crate) async fn open(object: Object, codec: Codec, range: Range<u64>) -> Result<Option<Unpacker>, FormatError> {
         let Some(start) = starts::first(&object, codec, range.start, range.end).await? else { return Ok(None) };
         let examined = if range.end >= object.len { u64::MAX } else { range.end };
         let members = Members::new(object, codec, start, range.end);

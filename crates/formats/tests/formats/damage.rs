@@ -30,7 +30,7 @@ fn place(error: &FormatError) -> u64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
     fn a_flipped_bit_is_told(
         codec in prop::sample::select(&PACKED[..]), seed: u64, at: prop::sample::Index, bit in 0u8..8,
@@ -78,7 +78,8 @@ fn rubbish_is_told() {
             let error = stored(&name, b"plain text\n", false).await.lines(5).await.unwrap_err();
             assert_eq!(place(&error), 0);
             let one = member(codec, b"a\nb\n", 1);
-            let error = stored(&name, &[&one[..], b"more text here"].concat(), false).await.lines(500).await.unwrap_err();
+            let error =
+                stored(&name, &[&one[..], b"more text here"].concat(), false).await.lines(500).await.unwrap_err();
             assert_eq!(place(&error), one.len() as u64);
         }
     });

@@ -21,7 +21,9 @@ async fn read(name: &str, bytes: &[u8], record: u64, size: u64) -> Result<Vec<Ve
 fn records_are_whole_in_splits_of_any_size() {
     let bytes = Random(1).text(3_000_000, 50);
     run(async {
-        for (record, size) in [(1, 700_000), (7, 100), (8, 1_000_001), (12_000, 5), (1_500_000, 64 << 20), (3_000_000, 1)] {
+        for (record, size) in
+            [(1, 700_000), (7, 100), (8, 1_000_001), (12_000, 5), (1_500_000, 64 << 20), (3_000_000, 1)]
+        {
             let len = bytes.len() - bytes.len() % record;
             let bytes = if size < 1000 { &bytes[..len.min(record * 20)] } else { &bytes[..len] };
             let expected: Vec<Vec<u8>> = bytes.chunks(record).map(<[u8]>::to_vec).collect();

@@ -29,7 +29,9 @@ proptest! {
 fn a_range_has_the_lines_that_start_in_it() {
     run(async {
         let f = stored("a", b"aa\nbb\ncc\ndd\n", true).await;
-        for (range, expected) in [(0..1, vec!["aa"]), (1..3, vec![]), (3..7, vec!["bb", "cc"]), (4..12, vec!["cc", "dd"])] {
+        for (range, expected) in
+            [(0..1, vec!["aa"]), (1..3, vec![]), (3..7, vec!["bb", "cc"]), (4..12, vec!["cc", "dd"])]
+        {
             let mut lines = Vec::new();
             for split in plan_range("", &f.file, None, range, Some(2)) {
                 let mut reader = LineReader::open(f.store.clone(), &split, LineKind::Text).await.unwrap();
@@ -67,7 +69,7 @@ fn the_place_of_a_bad_line_is_told() {
     text.extend_from_slice(b"b\xffd\ngood\n");
     run(async {
         let f = stored("dir/a.txt", &text, true).await;
-        let split = f.splits(1_000_003).pop().unwrap();
+        let split = f.splits(1_000_003).swap_remove(1);
         let mut reader = LineReader::open(f.store.clone(), &split, LineKind::Text).await.unwrap();
         let error = loop {
             match reader.next_chunk().await {

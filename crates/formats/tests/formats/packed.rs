@@ -9,7 +9,7 @@ fn codec() -> impl Strategy<Value = Codec> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
     fn any_members_and_splits_give_the_lines_of_the_file(
         codec in codec(),
