@@ -6,7 +6,7 @@ use dpark_formats::{Codec, FixedReader, FormatError, plan_fixed_splits};
 async fn read(name: &str, bytes: &[u8], record: u64, size: u64) -> Result<Vec<Vec<Vec<u8>>>, FormatError> {
     let f = stored(name, bytes, true).await;
     let mut all = Vec::new();
-    for split in plan_fixed_splits("", &[f.file.clone()], None, record, Some(size))? {
+    for split in plan_fixed_splits("", std::slice::from_ref(&f.file), None, record, Some(size))? {
         let mut reader = FixedReader::open(f.store.clone(), &split, record).await?;
         let mut records = Vec::new();
         while let Some(chunk) = reader.next_chunk().await? {
