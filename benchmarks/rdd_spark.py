@@ -10,6 +10,7 @@ import heapq
 import json
 import os
 import pathlib
+import sys
 import time
 
 import numpy as np
@@ -185,8 +186,8 @@ def dataframe_sort(spark, data):
     # There is no reader of fixed records for data frames: the RDD's, without a way through Python.
     context, jvm = spark.sparkContext._jsc.sc(), spark._jvm
     records = context.binaryRecords(f"{data}/records.bin", RECORD, spark.sparkContext._jsc.hadoopConfiguration())
-    frame = spark._jsparkSession.createDataset(records, jvm.org.apache.spark.sql.Encoders.BINARY()).toDF("record")
-    ordered = DataFrame(frame, spark).orderBy(F.substring("record", 1, KEY))
+    frame = spark._jsparkSession.createDataset(records, jvm.org.apache.spark.sql.Encoders.BINARY())
+    ordered = DataFrame(frame.toDF(), spark).orderBy(F.substring("value", 1, KEY))
 
     def run(batches):
         import pyarrow as pa
@@ -287,6 +288,8 @@ def peaks():
 
 
 def session(args):
+    # Spark would start the `python3` of the path, which need not have numpy.
+    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     builder = SparkSession.builder.master(f"local[{args.threads}]").appName("dpark-benchmarks")
     settings = {
         "spark.driver.memory": args.memory,

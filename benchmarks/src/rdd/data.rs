@@ -167,7 +167,7 @@ fn points(path: &Path, scale: f64) -> Result<()> {
     let centres: Vec<[f64; DIMENSIONS]> = (0..10).map(|_| std::array::from_fn(|_| random.unit() * 100.0)).collect();
     let fields = (0..DIMENSIONS).map(|at| Field::new(format!("x{at}"), DataType::Float64, false)).collect::<Vec<_>>();
     parquet(path, fields, rows(2e6, scale), |rows| {
-        let mut columns = vec![Vec::with_capacity(BATCH); DIMENSIONS];
+        let mut columns: Vec<_> = (0..DIMENSIONS).map(|_| Vec::with_capacity(BATCH)).collect();
         for _ in rows {
             let centre = &centres[random.below(centres.len() as u64) as usize];
             for (column, middle) in columns.iter_mut().zip(centre) {
