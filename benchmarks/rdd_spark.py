@@ -2,7 +2,8 @@
 Rust engines and printed as the same JSON. A time is that from the files to the answer, without the session's start.
 
 Each task is written as one would for Spark, with `src/rdd/single/` saying what it must come to; the answer is that of
-`src/rdd/answer.rs`. Where a task allows work on many rows at once in Python (the sort's checksum), numpy does it.
+`src/rdd/answer.rs`. Where a whole batch of rows is in Python (the sort's checksum, k-means over data frames), numpy does
+the work.
 """
 
 import argparse
@@ -174,7 +175,7 @@ def rdd_pagerank(spark, data):
     return pagerank_answer(count, total, top, rank)
 
 
-# Data frames. Rows stay in the JVM.
+# Data frames. Rows stay in the JVM, or come to Python as Arrow's batches.
 
 
 def dataframe_words(spark, data):
@@ -226,20 +227,32 @@ def dataframe_group(spark, data):
 
 
 def dataframe_kmeans(spark, data):
-    names = [f"x{at}" for at in range(DIMENSIONS)]
+    # As column expressions over a round's centres it is compiled anew each round, and slower than numpy on Arrow's batches.
     points = spark.read.parquet(f"{data}/points.parquet").persist(StorageLevel.MEMORY_ONLY)
-    centres = [list(row) for row in points.limit(CENTRES).collect()]
+    centres = np.array([list(row) for row in points.limit(CENTRES).collect()])
+    names = [f"x{at}" for at in range(DIMENSIONS)]
+    schema = ", ".join(["centre long", "points long"] + [f"{name} double" for name in names])
     for _ in range(ROUNDS):
-        distance = lambda centre: sum(
-            ((F.col(name) - F.lit(x)) * (F.col(name) - F.lit(x)) for name, x in zip(names, centre)), F.lit(0.0)
-        )
-        each = [f"d{at}" for at in range(CENTRES)]
-        away = points.select("*", *[distance(centre).alias(name) for name, centre in zip(each, centres)])
-        least = away.withColumn("least", F.least(*each))
-        nearest = F.coalesce(*[F.when(F.col(name) == F.col("least"), F.lit(at)) for at, name in enumerate(each)])
-        means = least.select(*names, nearest.alias("centre")).groupBy("centre").agg(*[F.avg(name) for name in names])
-        for row in means.collect():
-            centres[row[0]] = list(row)[1:]
+
+        def sums(batches, centres=centres):
+            import pyarrow as pa
+
+            counts, totals = np.zeros(CENTRES, np.int64), np.zeros((CENTRES, DIMENSIONS))
+            squares = (centres * centres).sum(axis=1)
+            for batch in batches:
+                rows = np.column_stack([column.to_numpy() for column in batch.columns])
+                nearest = np.argmin(squares - 2.0 * (rows @ centres.T), axis=1)
+                counts += np.bincount(nearest, minlength=CENTRES)
+                totals += np.eye(CENTRES)[nearest].T @ rows
+            columns = [np.arange(CENTRES), counts, *totals.T]
+            arrays = [pa.array(np.ascontiguousarray(column)) for column in columns]
+            yield pa.RecordBatch.from_arrays(arrays, ["centre", "points", *names])
+
+        means = points.mapInArrow(sums, schema).groupBy("centre").agg(F.sum("points"), *[F.sum(name) for name in names])
+        centres = centres.copy()
+        for centre, count, *total in means.collect():
+            if count:
+                centres[centre] = np.array(total) / count
     return kmeans_answer(centres)
 
 

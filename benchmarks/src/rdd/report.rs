@@ -110,19 +110,18 @@ impl Report {
             self.scale, self.threads, self.rounds
         );
         println!("seconds; ratios to the plain program on one thread; peak memory in MB\n");
-        let heads = self.engines.iter().map(|engine| format!("{:>16}", engine.name())).collect::<String>();
-        println!("task    {heads} | ratios{heads} | MB{heads} | answers");
+        println!("{:8}  {:16}{:>9}{:>9}{:>9}", "task", "engine", "seconds", "ratio", "MB");
     }
 
-    /// Adds a task and prints its line.
+    /// Adds a task and prints its lines.
     pub(super) fn add(&mut self, report: TaskReport) {
-        let outcome = |engine: &Engine| report.engines.get(engine);
-        let each = |value: &dyn Fn(&Engine) -> String| self.engines.iter().map(value).collect::<String>();
-        let times = each(&|engine| cell(outcome(engine).and_then(Outcome::time), 2, "FAILED"));
-        let ratios = each(&|engine| cell(report.ratios.get(engine).copied(), 2, "-"));
-        let peaks = each(&|engine| cell(outcome(engine).map(|outcome| outcome.peak_rss_mb), 0, "-"));
-        let same = if report.differing.is_empty() { "equal" } else { "DIFFER" };
-        println!("{:8}{times} |       {ratios} |   {peaks} | {same}", report.task.name());
+        for (engine, outcome) in &report.engines {
+            let seconds = cell(outcome.time(), 2, "FAILED");
+            let ratio = cell(report.ratios.get(engine).copied(), 2, "-");
+            let peak = cell(Some(outcome.peak_rss_mb).filter(|peak| *peak > 0.0), 0, "-");
+            let differs = if report.differing.contains(engine) { "  ANSWER DIFFERS" } else { "" };
+            println!("{:8}  {:16}{seconds}{ratio}{peak}{differs}", report.task.name(), engine.name());
+        }
         if !report.differing.is_empty() {
             eprintln!("DIFFERENT ANSWER: {} in {:?}", report.task, report.differing);
             for (engine, outcome) in &report.engines {
@@ -162,5 +161,5 @@ impl Report {
 }
 
 fn cell(value: Option<f64>, digits: usize, missing: &str) -> String {
-    value.map_or_else(|| format!("{missing:>16}"), |value| format!("{value:>16.digits$}"))
+    value.map_or_else(|| format!("{missing:>9}"), |value| format!("{value:>9.digits$}"))
 }
