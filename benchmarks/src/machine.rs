@@ -2,6 +2,7 @@
 
 use crate::{ALLOCATOR_NAME, memory};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -18,14 +19,16 @@ pub(crate) struct Machine {
     kernel: String,
     dpark: String,
     datafusion: &'static str,
-    duckdb: Option<String>,
+    /// Those that run in a process of Python, if there.
+    #[serde(flatten)]
+    peers: BTreeMap<&'static str, Option<String>>,
     allocator: &'static str,
     date: String,
 }
 
 impl Machine {
-    /// This one.
-    pub(crate) fn here(duckdb: Option<String>) -> Machine {
+    /// This one, with a peer and its version.
+    pub(crate) fn here(peer: &'static str, version: Option<String>) -> Machine {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let cpuinfo = read("/proc/cpuinfo");
         let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown");
@@ -40,7 +43,7 @@ impl Machine {
                 format!("{} ({commit})", env!("CARGO_PKG_VERSION"))
             }),
             datafusion: datafusion::DATAFUSION_VERSION,
-            duckdb,
+            peers: BTreeMap::from([(peer, version)]),
             allocator: ALLOCATOR_NAME,
             date: today(),
         }
@@ -48,8 +51,10 @@ impl Machine {
 
     /// In a line or two.
     pub(crate) fn line(&self) -> String {
+        let peer =
+            |(name, version): (&&str, &Option<String>)| format!("{name} {}", version.as_deref().unwrap_or("not there"));
         format!(
-            "{} · {} cores · {:.1} GB · Linux {} · load {}\ndpark {} · datafusion {} · duckdb {} · {} · {}",
+            "{} · {} cores · {:.1} GB · Linux {} · load {}\ndpark {} · datafusion {} · {} · {} · {}",
             self.cpu,
             self.cores,
             self.memory_gb,
@@ -57,7 +62,7 @@ impl Machine {
             self.load,
             self.dpark,
             self.datafusion,
-            self.duckdb.as_deref().unwrap_or("not there"),
+            self.peers.iter().map(peer).collect::<Vec<_>>().join(" · "),
             self.allocator,
             self.date
         )

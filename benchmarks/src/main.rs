@@ -4,6 +4,7 @@
 //!  tpch ──► data (once) ──► for each query, round, engine:  child process ──► times, answer, peak memory
 //!    │                                                      (run-one of this binary, or duckdb_run.py)
 //!    └────► report: table, ratios, totals; JSON
+//!  rdd ───► the same with tasks instead of queries (rdd-one of this binary, or rdd_spark.py)
 //!  micro ─► memcpy, shuffle, RepartitionExec, scheduler, start-up
 //! ```
 //!
@@ -12,9 +13,11 @@
 //! | `data`, `queries` | TPC-H as Parquet; the query texts of `sql/tpch` |
 //! | `engines` | the engines that are compared, and a session of each Rust engine |
 //! | `run_one` | the child: one engine, one query |
-//! | `child` | the parent's side of it: start, wait, read |
+//! | `child` | the parent's side of it |
+//! | `process` | start a child process, wait, read |
 //! | `answer`, `memory`, `stats`, `machine` | result fingerprints, peak memory, medians, what it ran on |
 //! | `tpch`, `report` | rounds over queries and engines; what is printed and saved |
+//! | `rdd` | word count, sort, join, grouping, k-means and PageRank beside PySpark and plain programs |
 //! | `micro` | parts measured alone |
 //! | `tasks` | what a task and a job cost beyond what they compute |
 //! | `soak` | queries on a Mesos cluster while its parts are killed |
@@ -27,7 +30,9 @@ mod engines;
 mod machine;
 mod memory;
 mod micro;
+mod process;
 mod queries;
+mod rdd;
 mod report;
 mod run_one;
 mod soak;
@@ -57,6 +62,8 @@ struct Cli {
 enum Command {
     /// The TPC-H queries in every engine: medians of interleaved runs, ratios, answers compared, peak memory.
     Tpch(tpch::Args),
+    /// Word count, sort, join, grouping, k-means and PageRank beside PySpark and plain programs on one thread.
+    Rdd(rdd::Args),
     /// Shuffle, scheduler and start-up alone.
     Micro(micro::Args),
     /// TPC-H on a Mesos cluster while its parts are killed.
@@ -67,6 +74,8 @@ enum Command {
     Generate(data::Args),
     /// One engine and one query in this process, as JSON; what `tpch` starts.
     RunOne(run_one::Args),
+    /// One engine and one RDD task in this process, as JSON; what `rdd` starts.
+    RddOne(rdd::OneArgs),
 }
 
 fn main() -> ExitCode {
@@ -74,11 +83,13 @@ fn main() -> ExitCode {
     dpark::init();
     let done = match Cli::parse().command {
         Command::Tpch(args) => tpch::run(&args),
+        Command::Rdd(args) => rdd::run(&args),
         Command::Micro(args) => micro::run(&args),
         Command::Soak(args) => soak::run(&args),
         Command::Tasks(args) => tasks::run(&args).map(|()| true),
         Command::Generate(args) => data::generate(&args).map(|()| true),
         Command::RunOne(args) => run_one::run(&args).map(|()| true),
+        Command::RddOne(args) => rdd::run_one(&args).map(|()| true),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

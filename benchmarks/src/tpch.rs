@@ -1,9 +1,10 @@
 //! The TPC-H run: for each query, rounds; in each round every engine in turn, so that what disturbs the machine for a
 //! while disturbs all of them.
 
-use crate::child::{Setting, duckdb_version};
+use crate::child::Setting;
 use crate::engines::{AGENT, Engine};
 use crate::machine::Machine;
+use crate::process::version;
 use crate::report::{Outcome, QueryReport, Report};
 use crate::{Result, data, queries};
 use dpark_test_cluster::{Cluster, Options};
@@ -52,7 +53,7 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     make_data(args, &dir)?;
     let mut engines = if args.engines.is_empty() { Engine::ALL.to_vec() } else { args.engines.clone() };
     let mut skipped = BTreeMap::new();
-    let duckdb = duckdb_version(&args.python);
+    let duckdb = version(&args.python, "duckdb");
     if let (Err(error), Some(at)) = (&duckdb, engines.iter().position(|engine| *engine == Engine::Duckdb)) {
         let reason = format!("`{}` cannot import duckdb ({error})", args.python);
         eprintln!("SKIPPED duckdb: {reason}; pip install duckdb, or --python /path/to/python");
@@ -68,7 +69,8 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     }
     let cluster = cluster.and_then(Result::ok);
     let wanted = if args.queries.is_empty() { (1..=queries::COUNT).collect() } else { args.queries.clone() };
-    let mut report = Report::new(Machine::here(duckdb.ok()), args.scale, args.partitions, args.runs, engines, skipped);
+    let mut report =
+        Report::new(Machine::here("duckdb", duckdb.ok()), args.scale, args.partitions, args.runs, engines, skipped);
     let setting = Setting {
         data: &dir,
         scale: args.scale,

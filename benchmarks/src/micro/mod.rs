@@ -102,7 +102,7 @@ struct Report {
 
 /// Runs all of them.
 pub(crate) fn run(args: &Args) -> Result<bool> {
-    let machine = Machine::here(None);
+    let machine = Machine::here("duckdb", None);
     println!("{}\n", machine.line());
     let mut figures = Vec::new();
     copy::measure()?.print(&mut figures);

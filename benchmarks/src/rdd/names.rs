@@ -1,0 +1,81 @@
+//! The tasks, and the engines that do them.
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Task {
+    /// How often each word of 1 GB of text occurs.
+    Words,
+    /// 10 M records of 100 bytes in the order of their keys.
+    Sort,
+    /// 10 M pairs with 1 M pairs of the same keys.
+    Join,
+    /// 10 M pairs as 10,000 groups, then the length and the sum of each.
+    Group,
+    /// 10 rounds of k-means, 2 M points of 10 dimensions, 10 centres.
+    Kmeans,
+    /// 10 rounds of PageRank, 1 M vertices, 10 M edges.
+    Pagerank,
+}
+
+/// Who does it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Engine {
+    /// A plain program for the task, on one thread: what parallelism has to earn back.
+    Single,
+    /// PySpark's RDDs.
+    SparkRdd,
+    /// PySpark's data frames.
+    SparkDataframe,
+}
+
+impl Task {
+    /// As on the command line.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Task::Words => "words",
+            Task::Sort => "sort",
+            Task::Join => "join",
+            Task::Group => "group",
+            Task::Kmeans => "kmeans",
+            Task::Pagerank => "pagerank",
+        }
+    }
+}
+
+impl Engine {
+    /// As on the command line.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Engine::Single => "single",
+            Engine::SparkRdd => "spark-rdd",
+            Engine::SparkDataframe => "spark-dataframe",
+        }
+    }
+
+    /// What `rdd_spark.py` calls it; None of what runs in this program.
+    pub(super) fn spark_api(self) -> Option<&'static str> {
+        match self {
+            Engine::Single => None,
+            Engine::SparkRdd => Some("rdd"),
+            Engine::SparkDataframe => Some("dataframe"),
+        }
+    }
+}
+
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
