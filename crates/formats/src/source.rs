@@ -13,6 +13,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::sync::Arc;
+use sync_wrapper::SyncWrapper;
 
 /// First step past the end of a split, where mostly one record is completed; then larger ones.
 const TAIL: u64 = 64 << 10;
@@ -32,10 +33,13 @@ impl Object {
     }
 }
 
+/// A store's stream. It is only polled through `&mut`, so readers that hold one may be shared between threads.
+type Pieces = SyncWrapper<BoxStream<'static, object_store::Result<Bytes>>>;
+
 enum Body {
     Closed,
     File(File),
-    Stream { stream: BoxStream<'static, object_store::Result<Bytes>>, rest: Bytes, end: u64 },
+    Stream { stream: Pieces, rest: Bytes, end: u64 },
 }
 
 /// Reads on from a position.
@@ -88,7 +92,9 @@ impl Source {
                     file.seek(SeekFrom::Start(self.pos)).map_err(|e| self.io(e))?;
                     self.read_file(file, out, want.min((upto - self.pos) as usize)).await?
                 }
-                GetResultPayload::Stream(stream) => self.read_stream(stream, Bytes::new(), upto, out, want).await?,
+                GetResultPayload::Stream(stream) => {
+                    self.read_stream(SyncWrapper::new(stream), Bytes::new(), upto, out, want).await?
+                }
             },
         };
         if read == 0 {
@@ -122,14 +128,14 @@ impl Source {
 
     async fn read_stream(
         &mut self,
-        mut stream: BoxStream<'static, object_store::Result<Bytes>>,
+        mut stream: Pieces,
         mut rest: Bytes,
         end: u64,
         out: &mut Vec<u8>,
         want: usize,
     ) -> Result<usize, FormatError> {
         while rest.is_empty() {
-            match stream.next().await {
+            match stream.get_mut().next().await {
                 Some(Ok(bytes)) => rest = bytes,
                 Some(Err(source)) => return Err(self.refused(source)),
                 None => return Ok(0),

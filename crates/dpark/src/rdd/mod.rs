@@ -31,7 +31,7 @@ mod narrow;
 mod partitions;
 mod sets;
 mod sorting;
-mod sources;
+pub mod sources;
 mod statistics;
 pub mod with;
 

@@ -1,4 +1,6 @@
-//! Where rows come from: the program itself.
+//! Where rows come from: the program itself here, files in [`files`].
+
+pub mod files;
 
 use super::closure::function;
 use super::{Rdd, Row};
