@@ -41,6 +41,8 @@ pub struct BatchTask {
     pub partition: usize,
     /// Rows to put into a batch.
     pub batch_size: usize,
+    /// What the executor lends the task.
+    pub context: Arc<TaskContext>,
 }
 
 /// A user's closure returned an error; its task is tried again, as the closure may talk to the world.
@@ -306,13 +308,14 @@ impl ExecutionPlan for MapBatchesExec {
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let function = resolve(&self.function)?;
         let batch_size = context.session_config().batch_size();
-        let input = self.input.execute(partition, context)?;
+        let input = self.input.execute(partition, Arc::clone(&context))?;
         function(BatchTask {
             input,
             schema: self.schema(),
             argument: Arc::clone(&self.argument),
             partition,
             batch_size,
+            context,
         })
     }
 }
