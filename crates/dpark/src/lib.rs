@@ -25,6 +25,7 @@
 //! | `globs` | wildcards in URLs |
 //! | `driver` | scheduling loop, workers, results |
 //! | [`rdd`] | Rust closures over typed rows |
+//! | [`shared`] | broadcasts and accumulators for closures |
 //! | `write` | committed output |
 //! | `events`, `progress` | what the engine tells of itself |
 //!
@@ -44,6 +45,7 @@ mod master;
 mod planner;
 mod progress;
 pub mod rdd;
+pub mod shared;
 pub mod sql;
 mod task_options;
 mod write;
@@ -52,12 +54,13 @@ pub use conf::{OPTIONS, OptionInfo};
 pub use context::{Context, ContextBuilder, init};
 pub use datafusion::dataframe::DataFrame;
 pub use error::{Error, Result};
-pub use events::EngineEvent;
+pub use events::{AccumulatorValue, EngineEvent};
 pub use master::Master;
 pub use progress::Progress;
 
 /// What most programs use.
 pub mod prelude {
     pub use crate::rdd::{DataFrameExt, Rdd, Row};
+    pub use crate::shared::{Accumulate, Accumulator, Broadcast, Max, Min, Rows};
     pub use crate::{Context, DataFrame};
 }

@@ -2,8 +2,9 @@
 
 use super::cell::Cell;
 use super::row::Row;
+use crate::shared::from_argument;
 use arrow::record_batch::RecordBatch;
-use datafusion::common::{DataFusionError, Result, exec_err};
+use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use dpark_plan::functions::conjure;
@@ -31,11 +32,17 @@ fn each<T: Row, U: Row>(batch: &RecordBatch, mut one: impl FnMut(T, &mut Vec<U>)
     U::batch(made)
 }
 
-fn argument<K: DeserializeOwned>(task: &BatchTask) -> Result<K> {
-    match postcard::from_bytes(&task.argument) {
-        Ok(value) => Ok(value),
-        Err(error) => exec_err!("the value given by .with() cannot be read: {error}"),
-    }
+/// The same with the value that was given along, which is read before the first batch.
+fn per_batch_with<K: DeserializeOwned + Send + 'static>(
+    task: BatchTask,
+    mut make: impl FnMut(&K, RecordBatch) -> Result<RecordBatch> + Send + 'static,
+) -> Result<SendableRecordBatchStream> {
+    let BatchTask { input, schema, argument, context, .. } = task;
+    let batches = futures::stream::once(async move {
+        let value: K = from_argument(&argument, &context).await?;
+        Ok::<_, DataFusionError>(input.map(move |batch| make(&value, batch?)))
+    });
+    Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches.try_flatten())))
 }
 
 pub(super) fn map<T: Row, U: Row, F: Fn(T) -> U + Send + 'static>(
@@ -79,8 +86,7 @@ where
 {
     // SAFETY: as in `map`.
     let closure: F = unsafe { conjure() };
-    let value: K = argument(&task)?;
-    per_batch(task, move |batch| each(&batch, |row, made| made.push(closure(&value, row))))
+    per_batch_with(task, move |value: &K, batch| each(&batch, |row, made| made.push(closure(value, row))))
 }
 
 pub(super) fn filter_with<T, K, F>(task: BatchTask) -> Result<SendableRecordBatchStream>
@@ -91,10 +97,9 @@ where
 {
     // SAFETY: as in `map`.
     let closure: F = unsafe { conjure() };
-    let value: K = argument(&task)?;
-    per_batch(task, move |batch| {
+    per_batch_with(task, move |value: &K, batch| {
         each(&batch, |row: T, made| {
-            if closure(&value, &row) {
+            if closure(value, &row) {
                 made.push(row)
             }
         })

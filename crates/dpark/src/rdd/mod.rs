@@ -16,6 +16,7 @@ pub use cell::Cell;
 pub use row::Row;
 
 use crate::Context;
+use crate::shared::{DriverOf, to_argument};
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::{Result, plan_err};
@@ -92,11 +93,9 @@ impl<T: Row> Rdd<T> {
 
     /// Gives the next closure a value: serialised here, deserialised once a task.
     pub fn with<K: Serialize + DeserializeOwned>(self, value: &K) -> Result<With<T, K>> {
-        let bytes = match postcard::to_stdvec(value) {
-            Ok(bytes) => bytes,
-            Err(error) => return plan_err!("the value given by .with() cannot be serialised: {error}"),
-        };
-        Ok(With { rdd: self, argument: bytes.into(), value: PhantomData })
+        let (session, _) = self.df.clone().into_parts();
+        let argument = to_argument(&DriverOf::find(&session)?, value)?;
+        Ok(With { rdd: self, argument, value: PhantomData })
     }
 
     /// The rows as a table for SQL and DataFrame operations; columns `_1`, `_2`, ….

@@ -36,7 +36,8 @@ impl Values {
 
     pub(super) fn has(&self, id: u64) -> bool {
         let slot = self.slots.lock().get(&id).cloned();
-        slot.is_some_and(|slot| slot.try_lock().is_some_and(|value| value.is_some()))
+        // Whoever holds the lock decodes it, from bytes that are here, or uses it.
+        slot.is_some_and(|slot| slot.try_lock().is_none_or(|value| value.is_some()))
     }
 
     pub(super) fn get<T: Any + Send + Sync>(
