@@ -24,12 +24,11 @@ pub trait Accumulate: Clone + Default + Serialize + DeserializeOwned + Send + 's
 }
 
 macro_rules! numbers {
-    ($($number:ty => $add:expr;)*) => {$(
+    ($($number:ty => $add:path;)*) => {$(
         impl Accumulate for $number {
             type Input = $number;
             fn add(&mut self, input: $number) {
-                let add: fn($number, $number) -> $number = $add;
-                *self = add(*self, input);
+                *self = $add(*self, input);
             }
             fn merge(&mut self, other: $number) {
                 self.add(other);
@@ -43,20 +42,20 @@ macro_rules! numbers {
 
 // A sum that does not fit stays at the type's end: a wrong sign would be worse, and a panic would end the task.
 numbers! {
-    i8 => |a, b| a.saturating_add(b);
-    i16 => |a, b| a.saturating_add(b);
-    i32 => |a, b| a.saturating_add(b);
-    i64 => |a, b| a.saturating_add(b);
-    i128 => |a, b| a.saturating_add(b);
-    isize => |a, b| a.saturating_add(b);
-    u8 => |a, b| a.saturating_add(b);
-    u16 => |a, b| a.saturating_add(b);
-    u32 => |a, b| a.saturating_add(b);
-    u64 => |a, b| a.saturating_add(b);
-    u128 => |a, b| a.saturating_add(b);
-    usize => |a, b| a.saturating_add(b);
-    f32 => |a, b| a + b;
-    f64 => |a, b| a + b;
+    i8 => i8::saturating_add;
+    i16 => i16::saturating_add;
+    i32 => i32::saturating_add;
+    i64 => i64::saturating_add;
+    i128 => i128::saturating_add;
+    isize => isize::saturating_add;
+    u8 => u8::saturating_add;
+    u16 => u16::saturating_add;
+    u32 => u32::saturating_add;
+    u64 => u64::saturating_add;
+    u128 => u128::saturating_add;
+    usize => usize::saturating_add;
+    f32 => std::ops::Add::add;
+    f64 => std::ops::Add::add;
 }
 
 macro_rules! extreme {
