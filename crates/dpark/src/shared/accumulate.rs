@@ -212,7 +212,7 @@ mod tests {
         assert_eq!(merged::<Max<i32>>([], []), Max(None));
         assert_eq!(merged::<Vec<i32>>([1], [2, 3]), [1, 2, 3]);
         assert_eq!(merged::<HashSet<i32>>([1], [1]), HashSet::from([1]));
-        assert_eq!(merged::<BTreeMap<&'static str, u64>>([("a", 1), ("b", 2)], [("a", 4)]).shown(), "2 keys");
+        assert_eq!(merged::<BTreeMap<char, u64>>([('a', 1), ('b', 2)], [('a', 4)]).shown(), "2 keys");
         let words: HashMap<String, u64> = merged([("a".into(), 1), ("b".into(), 2)], [("a".into(), 4)]);
         assert_eq!(words, HashMap::from([("a".into(), 5), ("b".into(), 2)]));
     }
