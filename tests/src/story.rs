@@ -124,6 +124,7 @@ impl Story {
             EngineEvent::TaskFinished { task, executor, .. } => self.finished.push((task, executor)),
             EngineEvent::TaskFailed { task, executor, error } => self.failed.push((task, executor, error)),
             EngineEvent::JobEnded { error, recomputed, .. } => self.ended.push((error, recomputed)),
+            EngineEvent::BroadcastMade { .. } => {}
         }
     }
 }

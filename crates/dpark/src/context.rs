@@ -10,6 +10,7 @@ use crate::job_exec::JobExec;
 use crate::master::{ConfigFile, Master};
 use crate::planner::JobPlanner;
 use crate::progress::Progress;
+use crate::shared::DriverOf;
 use crate::sql;
 use crate::task_options::TaskOptions;
 use datafusion::common::TableReference;
@@ -106,6 +107,7 @@ impl ContextBuilder {
         }
         config.options_mut().extensions.insert(TaskOptions::new(&conf));
         let driver = Driver::start(&master, &conf)?;
+        let config = config.with_extension(Arc::new(DriverOf::new(&driver)));
         let state = session::state_builder(config)
             .with_runtime_env(Arc::clone(driver.executor().runtime_env()))
             .with_query_planner(Arc::new(JobPlanner::new(Arc::clone(&driver))))

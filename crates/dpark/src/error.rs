@@ -1,6 +1,7 @@
 //! What can go wrong outside of a query. A query's own errors are DataFusion's.
 
 use datafusion::common::DataFusionError;
+use dpark_executor::shared::SharedError;
 use dpark_lineage::JobError;
 
 /// The result of an operation on a context.
@@ -68,6 +69,9 @@ pub enum Error {
     /// The context was stopped while the job ran or before it started.
     #[error("the context is stopped")]
     Stopped,
+    /// A broadcast or an accumulator cannot be used so.
+    #[error(transparent)]
+    Shared(#[from] SharedError),
     /// Planning or execution failed.
     #[error(transparent)]
     DataFusion(#[from] DataFusionError),
@@ -83,6 +87,8 @@ impl From<Error> for DataFusionError {
     fn from(error: Error) -> Self {
         match error {
             Error::DataFusion(error) => error,
+            // Found again where a task's error is told from others.
+            Error::Shared(error) => DataFusionError::External(Box::new(error)),
             other => DataFusionError::External(Box::new(other)),
         }
     }

@@ -3,6 +3,15 @@
 use dpark_lineage::{ExecutorId, JobId, StageId, TaskId};
 use serde::Serialize;
 
+/// A named accumulator after a job that added to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AccumulatorValue {
+    /// Its name.
+    pub name: String,
+    /// Its value for people, with what earlier jobs added.
+    pub value: String,
+}
+
 /// Something that happened in the driver.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -70,5 +79,18 @@ pub enum EngineEvent {
         error: Option<String>,
         /// Stage partitions that ran again because their output was lost.
         recomputed: Vec<(StageId, u32)>,
+        /// The named accumulators to which its tasks added.
+        accumulators: Vec<AccumulatorValue>,
+    },
+    /// A value can be fetched by executors. Not told where there is only one process.
+    BroadcastMade {
+        /// Its number.
+        broadcast: u64,
+        /// Its size as it travels.
+        bytes: u64,
+        /// In so many pieces.
+        chunks: usize,
+        /// Nobody asked for it: it is a value given by `.with()`, and large.
+        argument: bool,
     },
 }

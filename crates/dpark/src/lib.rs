@@ -26,6 +26,7 @@
 //! | `globs` | wildcards in URLs |
 //! | `driver` | scheduling loop, workers, results |
 //! | [`rdd`] | Rust closures over typed rows |
+//! | [`shared`] | broadcasts and accumulators for closures |
 //! | `write` | committed output |
 //! | `events`, `progress` | what the engine tells of itself |
 //!
@@ -46,7 +47,7 @@ mod planner;
 mod program;
 mod progress;
 pub mod rdd;
-mod shared;
+pub mod shared;
 pub mod sql;
 mod task_options;
 mod write;
@@ -57,7 +58,7 @@ pub use datafusion::dataframe::DataFrame;
 pub use dpark_rows as rows;
 pub use dpark_shuffle::Keep;
 pub use error::{Error, Result};
-pub use events::EngineEvent;
+pub use events::{AccumulatorValue, EngineEvent};
 pub use master::Master;
 pub use program::main;
 pub use progress::Progress;
@@ -65,5 +66,6 @@ pub use progress::Progress;
 /// What most programs use.
 pub mod prelude {
     pub use crate::rdd::{DataFrameExt, Emit, Key, Out, Rdd, Row};
+    pub use crate::shared::{Accumulate, Accumulator, Broadcast, Max, Min, Rows};
     pub use crate::{Context, DataFrame};
 }

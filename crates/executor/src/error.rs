@@ -1,5 +1,6 @@
 //! DataFusion's errors to typed task errors, and back to the error one process would have raised.
 
+use crate::shared::SharedError;
 use arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 use dpark_lineage::{FetchFailed, TaskError, UserErrorKind};
@@ -11,6 +12,9 @@ use std::error::Error;
 pub fn task_error(error: &DataFusionError) -> TaskError {
     if let Some(failed) = find::<FetchFailed>(error) {
         return TaskError::FetchFailed(failed.clone());
+    }
+    if let Some(shared) = find::<SharedError>(error) {
+        return shared.task_error();
     }
     if let Some(closure) = find::<ClosureError>(error) {
         return TaskError::User { kind: UserErrorKind::Closure, message: closure.to_string() };

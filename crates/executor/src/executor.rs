@@ -7,6 +7,7 @@
 use crate::inputs::{Inputs, TaskInputs};
 use crate::memory::{PoolSize, StoreBudget, pool};
 use crate::objects::LazyObjectStores;
+use crate::shared::{Collector, Shared, TaskShared};
 use crate::task::{TaskReport, run};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::cache::cache_manager::CacheManagerConfig;
@@ -80,6 +81,7 @@ pub struct Executor {
     runtime_env: Arc<RuntimeEnv>,
     object_stores: Arc<LazyObjectStores>,
     pool_size: PoolSize,
+    shared: Arc<Shared>,
     /// The functions of the default session.
     known: Arc<TaskContext>,
     cpu: Mutex<Option<Runtime>>,
@@ -97,6 +99,7 @@ impl Executor {
         store.compression = config.compression;
         store.budget = Arc::new(StoreBudget::new(&pool, config.store_memory.max(config.memory / 8)));
         let store = BlockStore::open(store).map_err(crate::error::store_error)?;
+        let shared = Shared::new(store.dir().to_path_buf(), &pool);
         let disk =
             DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![store.dir().to_path_buf()]));
         let object_stores = Arc::new(LazyObjectStores::new(config.io));
@@ -122,6 +125,7 @@ impl Executor {
             runtime_env,
             object_stores,
             pool_size,
+            shared,
             handle: cpu.handle().clone(),
             cpu: Mutex::new(Some(cpu)),
             stages: Mutex::default(),
@@ -152,6 +156,11 @@ impl Executor {
     /// The size of its memory, which changes where a cluster lends memory with each task.
     pub fn pool_size(&self) -> &PoolSize {
         &self.pool_size
+    }
+
+    /// The broadcasts of its tasks.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     /// The runtime that tasks compute on.
@@ -210,8 +219,13 @@ impl Executor {
             return Err(TaskError::Bug(format!("{} is not known here", task.stage)));
         };
         let sink = self.instance(&stage, task.attempt > 0).map_err(|error| crate::error::task_error(&error))?;
+        let collector = Arc::<Collector>::default();
+        let shared = TaskShared { shared: Arc::clone(&self.shared), collector: Arc::clone(&collector) };
         let config = stage.config.clone().with_extension(Arc::new(ShuffleInputs(Arc::new(inputs))));
-        run(&sink, task, &self.store, self.context(Some(task.to_string()), config)).await
+        let config = config.with_extension(Arc::new(shared));
+        let mut done = run(&sink, task, &self.store, self.context(Some(task.to_string()), config)).await?;
+        done.increments = collector.finish().map_err(|error| error.task_error())?;
+        Ok(done)
     }
 
     /// What every process of the application knows, with the options of a session: the functions that a stage's bytes
@@ -270,6 +284,7 @@ impl Executor {
             cpu.shutdown_background();
         }
         self.stages.lock().clear();
+        self.shared.clear();
         self.store.clear();
     }
 
@@ -280,6 +295,7 @@ impl Executor {
             cpu.shutdown_timeout(patience);
         }
         self.stages.lock().clear();
+        self.shared.clear();
         self.store.close();
     }
 

@@ -14,6 +14,7 @@
 //! | [`inputs`] | what a fragment's leaves read |
 //! | [`memory`] | one bounded pool for operators and kept outputs |
 //! | [`objects`] | object stores by URL |
+//! | [`shared`] | broadcasts and accumulators as tasks see them |
 //! | [`error`] | DataFusion's errors to typed task errors and back |
 //! | [`damaged_file`] | which file a failed scan was reading |
 //! | [`protocol`], [`worker`] | the talk between driver and workers, and a worker's life |
@@ -28,6 +29,7 @@ pub mod mesos;
 pub mod objects;
 pub mod protocol;
 pub mod scatter;
+pub mod shared;
 pub mod task;
 pub mod worker;
 

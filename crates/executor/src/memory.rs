@@ -138,7 +138,12 @@ pub struct StoreBudget {
 impl StoreBudget {
     /// At most `limit` bytes of `pool`.
     pub fn new(pool: &Arc<dyn MemoryPool>, limit: usize) -> Self {
-        Self { limit, reservation: Mutex::new(MemoryConsumer::new("shuffle and cache outputs").register(pool)) }
+        Self::named("shuffle and cache outputs", pool, limit)
+    }
+
+    /// The same for something else that is kept.
+    pub(crate) fn named(name: &str, pool: &Arc<dyn MemoryPool>, limit: usize) -> Self {
+        Self { limit, reservation: Mutex::new(MemoryConsumer::new(name).register(pool)) }
     }
 }
 

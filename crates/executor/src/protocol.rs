@@ -112,6 +112,11 @@ pub enum ToWorker {
         /// Which.
         stage: StageId,
     },
+    /// Free a broadcast.
+    ForgetBroadcast {
+        /// Which.
+        id: u64,
+    },
     /// Prove to be alive.
     Ping {
         /// To be repeated in the answer.

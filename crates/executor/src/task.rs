@@ -3,6 +3,7 @@
 use crate::damaged_file;
 use crate::error::{store_error, task_error};
 use crate::scatter::Scatter;
+use crate::shared::Increment;
 use datafusion::common::Result;
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::metrics::MetricValue;
@@ -37,6 +38,8 @@ pub struct TaskSuccess {
     pub summaries: Vec<KeySummary>,
     /// What it did.
     pub metrics: TaskMetrics,
+    /// What it added to accumulators.
+    pub increments: Vec<Increment>,
 }
 
 /// How a task ended.
@@ -96,8 +99,8 @@ async fn write_output(
         scatter.write(batch, &mut writer)?;
     }
     let output = writer.finish().map_err(store_error)?;
-    let summaries = collectors.into_iter().map(KeyCollector::finish);
-    Ok(TaskSuccess { output, summaries: summaries.collect::<Result<_>>()?, metrics: TaskMetrics::default() })
+    let summaries = collectors.into_iter().map(KeyCollector::finish).collect::<Result<_>>()?;
+    Ok(TaskSuccess { output, summaries, metrics: TaskMetrics::default(), increments: vec![] })
 }
 
 /// Sums the counters of one partition over a fragment.

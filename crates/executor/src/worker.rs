@@ -11,7 +11,7 @@ use crate::inputs::{Input, Inputs, Locations};
 use crate::protocol::{ToDriver, ToWorker, WorkerConfig, build_id, parse_compression, receive, send};
 use crate::task::TaskReport;
 use dpark_lineage::{StageId, TaskId};
-use dpark_shuffle::{Fetcher, MapLocation, ServerHandle, ShuffleServer};
+use dpark_shuffle::{Fetcher, Guest, MapLocation, ServerHandle, ShuffleServer};
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
@@ -120,10 +120,13 @@ impl Worker {
         // Messages are small and each is waited for: held back, every task would cost a delayed acknowledgement.
         connection.set_nodelay(true)?;
         let here = SocketAddr::from((connection.local_addr()?.ip(), 0));
-        let (shuffle, server) = ShuffleServer::start(Arc::clone(executor.store()), here, config.token.clone())
-            .await
-            .map_err(io::Error::other)?;
+        let broadcasts = executor.shared().broadcasts();
+        let guest: Arc<dyn Guest> = Arc::clone(broadcasts) as _;
+        let (store, token) = (Arc::clone(executor.store()), config.token.clone());
+        let (shuffle, server) =
+            ShuffleServer::start_with(store, here, token, Some(guest)).await.map_err(io::Error::other)?;
         let fetcher = Fetcher::new(Some(Arc::clone(executor.store())), &config.token, Default::default());
+        broadcasts.connect(fetcher.clone(), shuffle);
         let (from_driver, mut to_driver) = connection.into_split();
         let (token, pid) = (config.token.clone(), std::process::id());
         send(&mut to_driver, &ToDriver::Hello { token, executor: config.executor, build, shuffle, pid }).await?;
@@ -152,6 +155,7 @@ impl Worker {
                 self.executor.drop_output(stage);
             }
             ToWorker::ForgetStage { stage } => self.executor.forget_stage(stage),
+            ToWorker::ForgetBroadcast { id } => self.executor.shared().forget(id),
             ToWorker::Ping { number } => {
                 let outbox = self.outbox.clone();
                 tokio::spawn(async move { outbox.send(ToDriver::Pong { number }).await });

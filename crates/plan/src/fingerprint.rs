@@ -16,8 +16,10 @@
 //! computing the rows a second time to have fewer of them is no gain.
 //!
 //! There is none for a stage that has no encoding, changes the world, reads a large table in memory, or calls a volatile
-//! function such as `random()`, nor for one that reads such a stage. A use of a closure is equal only to itself.
+//! function such as `random()`, nor for one that reads such a stage. A use of a closure is equal only to itself, and one
+//! that adds to accumulators only within one job: the next action shall count again.
 
+use crate::argument::Header;
 use crate::codec::{self, DparkCodec};
 use crate::dataset::ClosureExec;
 use crate::runtime_filter::RuntimeFilter;
@@ -135,7 +137,7 @@ fn of_stage(
     for input in &stage.inputs {
         reads.insert(input.stage, of_input(input.stage)?);
     }
-    let codec = Identity { reads, codec: DparkCodec::new(known) };
+    let codec = Identity { reads, job: job.target, codec: DparkCodec::new(known) };
     let mut bytes = source_bytes(&stage.plan)?;
     let sink: Arc<dyn ExecutionPlan> = Arc::new(StageSinkExec::from(stage));
     bytes.extend(physical_plan_to_bytes_with_proto_converter(codec::portable(sink)?, &codec, converter)?);
@@ -268,6 +270,8 @@ impl PhysicalProtoConverterExtension for Canonical {
 struct Identity {
     codec: DparkCodec,
     reads: HashMap<StageId, Fingerprint>,
+    /// The target of the job, which no other job has.
+    job: StageId,
 }
 
 fn refuse_volatile(name: &str, volatility: Volatility) -> Result<()> {
@@ -295,7 +299,12 @@ impl PhysicalExtensionCodec for Identity {
         }
         self.codec.encode_node(&node, buf, converter, self)?;
         if let Some(closure) = node.downcast_ref::<ClosureExec>() {
-            closure.steps().iter().for_each(|step| buf.extend_from_slice(&step.id.to_le_bytes()));
+            for step in closure.steps() {
+                buf.extend_from_slice(&step.id.to_le_bytes());
+                if Header::counts(&step.argument) {
+                    buf.extend_from_slice(&self.job.0.to_le_bytes());
+                }
+            }
         }
         Ok(())
     }

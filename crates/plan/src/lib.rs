@@ -19,11 +19,12 @@
 //! | [`runtime_filter`] | filters from build sides to scans across stages |
 //! | [`cache`] | cached data sets |
 //! | [`needs`] | what the tasks of a stage take of a cluster |
-//! | [`functions`], [`dataset`] | closures, and data sets made of them |
+//! | [`functions`], [`dataset`], [`argument`] | closures, data sets made of them, the values they get |
 //! | [`mod@write`] | files written by tasks |
 //! | [`fingerprint`] | which stages compute the same |
 //! | [`codec`], `known_functions`, `lossy`, `compressed_scan` | stages as bytes, and what cannot be written so |
 
+pub mod argument;
 pub mod cache;
 pub mod codec;
 mod compressed_scan;

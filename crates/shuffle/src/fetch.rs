@@ -93,7 +93,7 @@ pub struct FetchRequest {
 /// Fetches for all tasks of one executor; cheap to clone.
 #[derive(Clone)]
 pub struct Fetcher {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 pub(crate) struct Shared {

@@ -21,11 +21,14 @@
 //! - `store`: which outputs exist and in which tier; `keep`: who says so; `residents`: what is in memory, by stage; `memory`: budgets; `dir`: the directory and its sweeping;
 //! - `encode`: batches to blocks and back; `frame`: the unit of file and wire; `file` and `index`: an output as a file;
 //! - `local`: reading the own store; `wire`, `server`, `remote`: reading another's; `fetch`: both as one stream;
-//!   `counters`: totals for reports.
+//!   `counters`: totals for reports;
+//! - `broadcast`: one value for all executors, over the same servers; `ask`: one question to one of them.
 //!
 //! Missing or damaged input is always a `FetchFailed` that names the output, never an absence of rows. The essay is
 //! in `docs/shuffle.md`.
 
+mod ask;
+mod broadcast;
 mod bucket;
 mod counters;
 mod dir;
@@ -47,6 +50,7 @@ mod store;
 mod wire;
 mod writer;
 
+pub use broadcast::{BroadcastError, Broadcasts, CHUNK as BROADCAST_CHUNK, Traffic};
 pub use counters::{Counters, CountersSnapshot};
 pub use dir::sweep_stale;
 pub use encode::Compression;
@@ -55,6 +59,6 @@ pub use fetch::{BlockStream, FetchLimits, FetchRequest, Fetcher, MapLocation};
 pub use keep::Keep;
 pub use local::LocalBlocks;
 pub use memory::{FixedBudget, MemoryBudget, Unlimited};
-pub use server::{ServerHandle, ShuffleServer};
+pub use server::{Guest, GuestAnswer, ServerHandle, ShuffleServer};
 pub use store::{BlockStore, StoreConfig};
 pub use writer::MapWriter;

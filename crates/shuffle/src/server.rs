@@ -1,4 +1,5 @@
-//! The range server: one per executor, sends its store's outputs to the readers of the next stage.
+//! The range server: one per executor, sends its store's outputs to the readers of the next stage. Others may answer at
+//! the same port (see [`Guest`]).
 //!
 //! Files are sent as they are: a range of buckets is a range of bytes, and the reader verifies the checksums. Outputs
 //! of the memory tier are encoded on the way. Each chunk is made on the blocking pool when the connection can take it,
@@ -15,6 +16,7 @@ use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 use dpark_lineage::TaskId;
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use http_body_util::{BodyExt, Limited, StreamBody};
 use hyper::body::{Frame, Incoming};
@@ -33,7 +35,7 @@ use tokio::task::{AbortHandle, JoinSet};
 /// Bytes made at a time (a larger block is sent in one).
 const CHUNK: usize = 512 << 10;
 /// A request of a million outputs stays below.
-const MAX_REQUEST: usize = 16 << 20;
+pub(crate) const MAX_REQUEST: usize = 16 << 20;
 /// An idle connection is closed after this long; fetchers give theirs up earlier.
 pub(crate) const IDLE: Duration = Duration::from_secs(90);
 
@@ -50,8 +52,32 @@ impl Drop for ServerHandle {
     }
 }
 
+/// Somebody who answers questions at a path of his own, at the same port and behind the same token.
+pub trait Guest: Send + Sync + 'static {
+    /// Which requests are his.
+    fn path(&self) -> &'static str;
+    /// The answer to a request's body.
+    fn answer(self: Arc<Self>, body: Bytes) -> BoxFuture<'static, GuestAnswer>;
+}
+
+/// What a [`Guest`] says.
+#[derive(Debug, Clone)]
+pub enum GuestAnswer {
+    /// The answer.
+    Found(Bytes),
+    /// There is none, for this reason.
+    Missing(String),
+}
+
 /// Serves a store's outputs over HTTP.
 pub struct ShuffleServer;
+
+/// What all connections share.
+struct Served {
+    store: Arc<BlockStore>,
+    token: HeaderValue,
+    guest: Option<Arc<dyn Guest>>,
+}
 
 impl ShuffleServer {
     /// Binds `addr` (port 0: any) and serves on the current tokio runtime. Returns the address as bound.
@@ -63,23 +89,37 @@ impl ShuffleServer {
         addr: SocketAddr,
         token: String,
     ) -> std::io::Result<(SocketAddr, ServerHandle)> {
+        Self::start_with(store, addr, token, None).await
+    }
+
+    /// As [`start`](ShuffleServer::start), with somebody who answers other questions.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub async fn start_with(
+        store: Arc<BlockStore>,
+        addr: SocketAddr,
+        token: String,
+        guest: Option<Arc<dyn Guest>>,
+    ) -> std::io::Result<(SocketAddr, ServerHandle)> {
         let listener = TcpListener::bind(addr).await?;
         let addr = listener.local_addr()?;
-        let accept = tokio::spawn(serve(listener, store, authorization(&token))).abort_handle();
+        let served = Arc::new(Served { store, token: authorization(&token), guest });
+        let accept = tokio::spawn(serve(listener, served)).abort_handle();
         Ok((addr, ServerHandle { accept }))
     }
 }
 
-async fn serve(listener: TcpListener, store: Arc<BlockStore>, token: HeaderValue) {
+async fn serve(listener: TcpListener, served: Arc<Served>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((socket, peer)) => {
                     let _ = socket.set_nodelay(true);
-                    let (store, token) = (Arc::clone(&store), token.clone());
+                    let served = Arc::clone(&served);
                     connections.spawn(async move {
-                        let service = service_fn(move |request| answer(Arc::clone(&store), token.clone(), peer, request));
+                        let service = service_fn(move |request| answer(Arc::clone(&served), peer, request));
                         let connection = hyper::server::conn::http1::Builder::new()
                             .timer(TokioTimer::new())
                             .header_read_timeout(IDLE)
@@ -103,26 +143,33 @@ async fn serve(listener: TcpListener, store: Arc<BlockStore>, token: HeaderValue
 type Body = StreamBody<BoxStream<'static, Result<Frame<Bytes>, Infallible>>>;
 
 async fn answer(
-    store: Arc<BlockStore>,
-    token: HeaderValue,
+    served: Arc<Served>,
     peer: SocketAddr,
     request: hyper::Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     let authorized =
-        request.headers().get(AUTHORIZATION).is_some_and(|sent| same_token(sent.as_bytes(), token.as_bytes()));
+        request.headers().get(AUTHORIZATION).is_some_and(|sent| same_token(sent.as_bytes(), served.token.as_bytes()));
     if !authorized {
         tracing::warn!(%peer, "refused a shuffle request with a wrong or missing token");
         return Ok(plain(StatusCode::UNAUTHORIZED, "wrong or missing token"));
     }
-    if request.method() != Method::POST || request.uri().path() != PATH {
+    let guest = served.guest.as_ref().filter(|guest| guest.path() == request.uri().path()).cloned();
+    if request.method() != Method::POST || (guest.is_none() && request.uri().path() != PATH) {
         return Ok(plain(StatusCode::NOT_FOUND, "no such thing here"));
     }
-    let request = match Limited::new(request.into_body(), MAX_REQUEST).collect().await {
-        Ok(body) => postcard::from_bytes::<Request>(&body.to_bytes()).map_err(|e| e.to_string()),
-        Err(e) => Err(e.to_string()),
+    let body = Limited::new(request.into_body(), MAX_REQUEST).collect().await.map(|body| body.to_bytes());
+    let body = match (body, guest) {
+        (Ok(body), Some(guest)) => {
+            return Ok(match guest.answer(body).await {
+                GuestAnswer::Found(bytes) => plain(StatusCode::OK, bytes),
+                GuestAnswer::Missing(why) => plain(StatusCode::NOT_FOUND, why),
+            });
+        }
+        (body, _) => body.map_err(|e| e.to_string()),
     };
-    match request {
+    match body.and_then(|body| postcard::from_bytes::<Request>(&body).map_err(|e| e.to_string())) {
         Ok(request) => {
+            let store = Arc::clone(&served.store);
             let sending = Sending { store, request, next: 0, current: None, said: None, encoder: None, ended: false };
             Ok(Response::new(StreamBody::new(sending.stream())))
         }
@@ -133,8 +180,9 @@ async fn answer(
     }
 }
 
-fn plain(status: StatusCode, words: &'static str) -> Response<Body> {
-    let body = stream::once(async move { Ok(Frame::data(Bytes::from_static(words.as_bytes()))) }).boxed();
+fn plain(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
+    let body = body.into();
+    let body = stream::once(async move { Ok(Frame::data(body)) }).boxed();
     let mut response = Response::new(StreamBody::new(body));
     *response.status_mut() = status;
     response

@@ -18,8 +18,11 @@ impl EventLoop {
     pub(super) fn finish(&mut self, job: JobId) {
         self.let_go(job);
         let recomputed = self.scheduler.recomputed(job).to_vec();
-        self.tell(EngineEvent::JobEnded { job, error: None, recomputed: recomputed.clone() });
-        if let Some(mut job) = self.jobs.remove(&job) {
+        let ended = self.jobs.remove(&job);
+        let accumulators = ended.as_ref().map(|job| self.shared.named(&job.accumulators)).unwrap_or_default();
+        self.tell(EngineEvent::JobEnded { job, error: None, recomputed: recomputed.clone(), accumulators });
+        self.shared.sweep();
+        if let Some(mut job) = ended {
             self.measure_cached(&job.plan);
             let ids = job.plan.stages.iter().map(|stage| stage.id);
             let stages = ids.map(|id| (id, job.stages.remove(&id).unwrap_or_default())).collect();
@@ -104,7 +107,9 @@ impl EventLoop {
         self.let_go(id);
         let job = self.jobs.remove(&id)?;
         let recomputed = self.scheduler.recomputed(id).to_vec();
-        self.tell(EngineEvent::JobEnded { job: id, error: Some(error), recomputed });
+        let accumulators = self.shared.named(&job.accumulators);
+        self.tell(EngineEvent::JobEnded { job: id, error: Some(error), recomputed, accumulators });
+        self.shared.sweep();
         Some(job)
     }
 }

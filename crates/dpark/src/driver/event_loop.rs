@@ -10,16 +10,18 @@ use super::reuse::Reuse;
 use crate::error::Error;
 use crate::events::EngineEvent;
 use crate::progress::Progress;
+use crate::shared::{Counted, Registry};
 use crate::task_options::TaskOptions;
 use datafusion::prelude::SessionConfig;
 use dpark_executor::{Executor, TaskReport, TaskSuccess};
 use dpark_lineage::{
     Action, Event, ExecutorId, JobError, JobId, NodeId, Scheduler, SchedulerConfig, StageId, TaskError, TaskId,
+    UserErrorKind,
 };
 use dpark_plan::runtime_filter::KeySummary;
 use dpark_plan::{JobPlan, StagePlan, StageSinkExec};
 use dpark_shuffle::MapLocation;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,6 +33,8 @@ pub(super) struct Job {
     pub(super) started: Instant,
     /// Rows and metrics of the tasks that ran while the job lived.
     pub(super) stages: HashMap<StageId, StageReport>,
+    /// Accumulators to which its tasks added.
+    pub(super) accumulators: BTreeSet<u64>,
 }
 
 pub(super) struct Stage {
@@ -54,6 +58,8 @@ pub(crate) struct EventLoop {
     /// This process's executor.
     pub(super) own: Arc<Executor>,
     pub(super) own_shuffle: Option<SocketAddr>,
+    pub(super) shared: Arc<Registry>,
+    pub(super) counted: Counted,
     pub(super) hopeless: Option<String>,
     /// Launches on the offers at hand.
     pub(super) launched: Option<Vec<Launched>>,
@@ -71,6 +77,7 @@ pub(crate) struct Parts {
     pub(crate) kept_bytes: u64,
     pub(crate) own: Arc<Executor>,
     pub(crate) own_shuffle: Option<SocketAddr>,
+    pub(crate) shared: Arc<Registry>,
     pub(crate) reports: mpsc::UnboundedSender<Message>,
     pub(crate) progress: watch::Sender<Progress>,
     pub(crate) demand: watch::Sender<Demand>,
@@ -79,7 +86,7 @@ pub(crate) struct Parts {
 
 impl EventLoop {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { scheduler, kept_bytes, own, own_shuffle, reports, progress, demand, events } = parts;
+        let Parts { scheduler, kept_bytes, own, own_shuffle, shared, reports, progress, demand, events } = parts;
         Self {
             scheduler: Scheduler::new(scheduler),
             started: Instant::now(),
@@ -92,6 +99,8 @@ impl EventLoop {
             next_version: 0,
             own,
             own_shuffle,
+            shared,
+            counted: Counted::default(),
             hopeless: None,
             launched: None,
             alarms: 0,
@@ -153,7 +162,10 @@ impl EventLoop {
                 self.schedule(Event::ExecutorAdded { executor, slots, driver, anywhere, node });
             }
             Message::ExecutorDown { executor, reason } => {
-                if self.links.remove(&executor).is_some() {
+                if let Some(link) = self.links.remove(&executor) {
+                    if let Some(server) = link.shuffle_addr(None) {
+                        self.own.shared().broadcasts().gone(server);
+                    }
                     tracing::warn!(%executor, %reason, "executor lost");
                     self.tell(EngineEvent::ExecutorRemoved { executor, reason: reason.clone() });
                     self.places.clear();
@@ -193,6 +205,7 @@ impl EventLoop {
                 self.places.remove(&failed.stage);
                 self.schedule(Event::OutputLost(failed));
             }
+            Message::ForgetBroadcast(id) => self.links.values().for_each(|link| link.forget_broadcast(id)),
             Message::Unpin(stage) => self.schedule(Event::StageUnpinned { stage }),
             Message::Stop => {}
         }
@@ -235,7 +248,8 @@ impl EventLoop {
         for (stage, plan) in spec.stages.iter_mut().zip(&plan.stages) {
             stage.needs = plan.needs.or(session);
         }
-        self.jobs.insert(id, Job { plan, events, started: Instant::now(), stages: HashMap::new() });
+        let (stages, accumulators) = Default::default();
+        self.jobs.insert(id, Job { plan, events, started: Instant::now(), stages, accumulators });
         for (stage, _) in pins {
             self.schedule(Event::StagePinned { stage });
         }
@@ -245,6 +259,10 @@ impl EventLoop {
     fn report(&mut self, executor: ExecutorId, task: TaskId, report: TaskReport) {
         // Nobody waits for the end of a task that was killed, whatever it says.
         let awaited = self.scheduler.awaits(executor, task);
+        let report = match report {
+            Ok(done) if awaited => self.count(task, done),
+            report => report,
+        };
         let event = match report {
             Ok(done) => {
                 if awaited {
@@ -267,6 +285,25 @@ impl EventLoop {
             }
         };
         self.schedule(event);
+    }
+
+    /// Adds what a task added to accumulators, unless its partition has counted before.
+    fn count(&mut self, task: TaskId, mut done: TaskSuccess) -> TaskReport {
+        let increments = std::mem::take(&mut done.increments);
+        if !self.counted.is_first(task.stage, task.partition) {
+            return Ok(done);
+        }
+        for increment in increments {
+            // Another attempt would not make it better.
+            self.shared
+                .merge(&increment)
+                .map_err(|error| TaskError::User { kind: UserErrorKind::Execution, message: error.to_string() })?;
+            let jobs = self.jobs.values_mut();
+            for job in jobs.filter(|job| job.plan.stages.iter().any(|stage| stage.id == task.stage)) {
+                job.accumulators.insert(increment.accumulator);
+            }
+        }
+        Ok(done)
     }
 
     fn finished(&mut self, executor: ExecutorId, task: TaskId, done: &TaskSuccess) {
@@ -314,6 +351,7 @@ impl EventLoop {
             Action::ForgetStage { stage } => {
                 self.links.values_mut().for_each(|link| link.forget_stage(stage));
                 self.stages.remove(&stage);
+                self.counted.forget(stage);
             }
             Action::JobFinished { job } => self.finish(job),
             Action::JobFailed { job, error } => {

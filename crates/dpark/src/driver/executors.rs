@@ -126,6 +126,14 @@ impl Link {
         }
     }
 
+    /// The driver's own executor has done it already.
+    pub(crate) fn forget_broadcast(&self, id: u64) {
+        match self {
+            Link::Worker { outbox, used: true, .. } => drop(outbox.send(ToWorker::ForgetBroadcast { id })),
+            Link::Worker { .. } | Link::Local { .. } => {}
+        }
+    }
+
     pub(crate) fn forget_stage(&mut self, stage: StageId) {
         match self {
             Link::Local { executor, known, .. } => {

@@ -77,6 +77,8 @@ pub(crate) enum Message {
     },
     Lost(FetchFailed),
     Unpin(StageId),
+    /// A broadcast is freed.
+    ForgetBroadcast(u64),
     Stop,
 }
 

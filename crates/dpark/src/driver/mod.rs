@@ -28,13 +28,14 @@ use crate::error::{Error, Result};
 use crate::events::EngineEvent;
 use crate::master::Master;
 use crate::progress::Progress;
+use crate::shared::Registry;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::prelude::SessionConfig;
 use dpark_executor::protocol::{WorkerConfig, parse_compression};
 use dpark_executor::{Executor, ExecutorConfig};
 use dpark_lineage::{ExecutorId, JobId, Placement, StageId};
 use dpark_plan::{JobPlan, StageSinkExec, codec};
-use dpark_shuffle::{Fetcher, ShuffleServer, sweep_stale};
+use dpark_shuffle::{Fetcher, Guest, ShuffleServer, sweep_stale};
 use event_loop::{EventLoop, Parts};
 use executors::Link;
 use host::Host;
@@ -79,6 +80,7 @@ pub(crate) struct Driver {
     executor: Arc<Executor>,
     fetcher: Fetcher,
     backend: Backend,
+    shared: Arc<Registry>,
     runtime: Mutex<Option<Runtime>>,
     progress: watch::Receiver<Progress>,
     events: broadcast::Sender<EngineEvent>,
@@ -135,6 +137,7 @@ impl Driver {
         let token = hex(&rand::random::<[u8; 32]>());
 
         let store = Arc::clone(executor.store());
+        let broadcasts = Arc::clone(executor.shared().broadcasts());
         let (fetcher, own_shuffle, backend) = on(&io, {
             let (inbox, token, conf, events) = (inbox.clone(), token.clone(), conf.clone(), events.clone());
             async move {
@@ -143,9 +146,12 @@ impl Driver {
                     return Ok((fetcher, None, Backend::Own));
                 }
                 let ip = settings.as_ref().map_or(Ipv4Addr::LOCALHOST.into(), mesos::Settings::address);
-                let (addr, server) = ShuffleServer::start(store, SocketAddr::from((ip, 0)), token.clone())
-                    .await
-                    .map_err(|error| failed("the shuffle server")(&error))?;
+                let guest: Arc<dyn Guest> = Arc::clone(&broadcasts) as _;
+                let (addr, server) =
+                    ShuffleServer::start_with(store, SocketAddr::from((ip, 0)), token.clone(), Some(guest))
+                        .await
+                        .map_err(|error| failed("the shuffle server")(&error))?;
+                broadcasts.connect(fetcher.clone(), addr);
                 // Lives as long as the driver's runtime.
                 tokio::spawn(async move {
                     let _server = server;
@@ -179,12 +185,18 @@ impl Driver {
                 Ok::<_, Error>((fetcher, Some(addr), Backend::Mesos(Arc::new(mesos::Mesos::start(parts).await?))))
             }
         })??;
+        let to_loop = inbox.clone();
+        let shared = Registry::new(Arc::clone(executor.shared()), own_shuffle, events.clone(), move |id| {
+            // Nobody has it any more if the loop has ended.
+            let _ = to_loop.send(Message::ForgetBroadcast(id));
+        });
         let event_loop = EventLoop::new(Parts {
             scheduler: conf.scheduler(is_cluster),
             // Never so much that it would crowd out the queries at hand.
             kept_bytes: conf.kept_bytes.min(memory as u64 / 8),
             own: Arc::clone(&executor),
             own_shuffle,
+            shared: Arc::clone(&shared),
             reports: inbox.clone(),
             progress: progress_out,
             demand: demand_out,
@@ -205,6 +217,7 @@ impl Driver {
             executor,
             fetcher,
             backend,
+            shared,
             runtime: Mutex::new(starting.0.take()),
             progress,
             events,
@@ -229,6 +242,11 @@ impl Driver {
     /// This process's executor.
     pub(crate) fn executor(&self) -> &Arc<Executor> {
         &self.executor
+    }
+
+    /// The broadcasts and accumulators.
+    pub(crate) fn shared(&self) -> &Arc<Registry> {
+        &self.shared
     }
 
     /// Starts a job. The rows come in partition order; the job is cancelled when the stream is dropped before its end.

@@ -3,7 +3,7 @@
 //! A closure is passed on as the place of its code in the program, so it has no state. The functions of this crate that
 //! call it are closures too, which capture nothing but the user's, and so have no state either.
 
-use crate::shared::argument::from_argument;
+use crate::shared::from_argument;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::common::Result;

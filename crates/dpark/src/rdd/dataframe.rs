@@ -2,6 +2,7 @@
 
 use super::{Rdd, Row};
 use crate::Context;
+use crate::shared::DriverOf;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::common::Result;
@@ -129,6 +130,11 @@ impl Context {
     /// The rows of a query as Rust values: a tuple's columns by position, a struct's by name. Errors: columns that differ, by
     /// name. A NULL where `T` takes none is an error of the task that meets it.
     pub fn rdd<T: Row>(&self, df: DataFrame) -> Result<Rdd<T>> {
+        let (session, plan) = df.into_parts();
+        if !Arc::ptr_eq(&DriverOf::find(&session)?, &self.driver) {
+            return Err(super::of_two_contexts());
+        }
+        let df = DataFrame::new(session, plan);
         Ok(Rdd::new(self.clone(), Ok(df_dataset::<T>(df)?)))
     }
 

@@ -44,7 +44,7 @@ pub use statistics::{Histogram, Stats};
 pub use with::With;
 
 use crate::Context;
-use crate::shared::argument;
+use crate::shared::to_argument;
 use closure::{Body, function};
 use datafusion::common::{DataFusionError, Result, plan_datafusion_err};
 use dpark_plan::dataset::mapping::Mapping;
@@ -164,18 +164,22 @@ impl<T: Row> Rdd<T> {
     /// The data set of another, which must be of the same context.
     fn joined_to<U: Row>(&self, other: &Rdd<U>) -> Result<Arc<Dataset>> {
         if !Arc::ptr_eq(&self.ctx.driver, &other.ctx.driver) {
-            return Err(plan_datafusion_err!(
-                "two data sets of different contexts cannot be used together: make both with one Context, or collect one of \
-                 them and parallelize its rows"
-            ));
+            return Err(of_two_contexts());
         }
         other.dataset()
     }
 
     /// A value that goes along with a closure.
     fn argument<K: Serialize>(&self, value: &K) -> Argument {
-        Argument { bytes: argument::to_argument(&self.ctx.driver, value) }
+        Argument { bytes: to_argument(&self.ctx.driver, value) }
     }
+}
+
+fn of_two_contexts() -> DataFusionError {
+    plan_datafusion_err!(
+        "two data sets of different contexts cannot be used together: make both with one Context, or collect one of them and \
+         parallelize its rows"
+    )
 }
 
 /// The bytes of a value that goes along with a closure, or why there are none.
