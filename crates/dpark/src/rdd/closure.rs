@@ -7,7 +7,7 @@ use crate::shared::from_argument;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::common::Result;
-use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use dpark_operators::combine::external;
 use dpark_operators::pull::{Pull, Push};
@@ -128,6 +128,11 @@ impl<'a, U: Row> Sink<'a, U> {
         self.hand_on(rest);
         self.failed.map_or(Ok(()), |error| Err(error.into()))
     }
+}
+
+/// The value that came along with a closure.
+pub(crate) async fn value_of<K: Value>(argument: &[u8], context: &TaskContext) -> Result<K> {
+    from_argument(argument, context).await
 }
 
 /// A stream of what `make` makes of the task once the value that came along is there.

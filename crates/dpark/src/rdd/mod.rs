@@ -20,7 +20,7 @@
 //! | `sorting` | order |
 //! | `actions`, `statistics` | what runs a job |
 //! | `dataframe` | to SQL and DataFrames and back |
-//! | `sources` | where rows come from |
+//! | [`sources`], [`savers`] | where rows come from and go to |
 
 mod actions;
 pub mod closure;
@@ -29,6 +29,7 @@ mod joins;
 mod keyed;
 mod narrow;
 mod partitions;
+pub mod savers;
 mod sets;
 mod sorting;
 pub mod sources;

@@ -3,7 +3,7 @@
 //! ```text
 //! dir/_temporary/part-00000.<attempt>.parquet   written by tasks, one a partition and attempt
 //! dir/part-00000.parquet                        renamed when every partition has a finished attempt
-//! dir/_SUCCESS                                  last: a reader that waits for it never sees a part
+//! dir/_SUCCESS                                  last, with their names: a reader that waits for it never sees a part
 //! ```
 //!
 //! A target that exists and is not empty is refused before anything runs; a failed write leaves the target as it was.
@@ -29,6 +29,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 const TEMPORARY: &str = "_temporary";
+const SUCCESS: &str = "_SUCCESS";
 
 /// A data set to be written to a directory.
 #[derive(Debug, Clone)]
@@ -80,7 +81,7 @@ impl Write {
         config: &SessionConfig,
         report: Option<oneshot::Sender<JobReport>>,
     ) -> Result<Written> {
-        let attempt = Attempt::begin(&self.dir)?;
+        let attempt = Attempt::begin(&self.dir, false)?;
         let Started { target, stages, rows } = start(driver, self.tasks(), config, report)?;
         let manifests: Vec<RecordBatch> = rows.try_collect().await?;
         let (mut files, mut rows) = (vec![], 0);
@@ -94,27 +95,45 @@ impl Write {
 }
 
 /// A write that is not committed yet: what it made is removed when it is dropped.
-struct Attempt {
+pub(crate) struct Attempt {
     dir: PathBuf,
     made_dir: bool,
+    /// Files of the data set that is replaced.
+    old: Vec<String>,
+    /// New files that have their names.
+    renamed: Vec<PathBuf>,
     committed: bool,
 }
 
 impl Attempt {
-    fn begin(dir: &Path) -> Result<Self> {
+    /// Prepares a directory that is not there or is empty. With `overwrite` it may hold a data set that was written before,
+    /// and whatever else.
+    pub(crate) fn begin(dir: &Path, overwrite: bool) -> Result<Self> {
+        let mut old = vec![];
         let made_dir = match std::fs::read_dir(dir) {
-            Ok(mut entries) => {
-                if let Some(entry) = entries.next() {
-                    let left = entry.is_ok_and(|entry| entry.file_name() == TEMPORARY) && entries.next().is_none();
-                    if left {
-                        return exec_err!(
-                            "cannot write to {}: another write is under way, or was killed and left {TEMPORARY} behind; \
-                             in that case remove it",
-                            dir.display()
-                        );
-                    }
+            Ok(entries) => {
+                let names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+                if names.iter().any(|name| name == TEMPORARY) {
+                    return exec_err!(
+                        "cannot write to {}: another write is under way, or was killed and left {TEMPORARY} behind; \
+                         in that case remove it",
+                        dir.display()
+                    );
+                }
+                if !names.is_empty() && !overwrite {
                     return exec_err!(
                         "cannot write to {}: it exists and is not empty; choose another directory or remove it first",
+                        dir.display()
+                    );
+                }
+                if names.iter().any(|name| name == SUCCESS) {
+                    old = manifest(dir)?;
+                }
+                let is_foreign = |name: &&str| name.starts_with("part-") && !old.iter().any(|old| old == name);
+                if let Some(foreign) = names.iter().filter_map(|name| name.to_str()).find(is_foreign) {
+                    return exec_err!(
+                        "cannot write to {}: {foreign} is there, and no data set that was written here before tells of it; \
+                         remove it or choose another directory",
                         dir.display()
                     );
                 }
@@ -124,24 +143,72 @@ impl Attempt {
             Err(error) => return plan_err!("cannot write to {}: {error}", dir.display()),
         };
         std::fs::create_dir_all(dir.join(TEMPORARY)).map_err(|error| at(dir, error))?;
-        Ok(Self { dir: dir.to_path_buf(), made_dir, committed: false })
+        Ok(Self { dir: dir.to_path_buf(), made_dir, old, renamed: vec![], committed: false })
     }
 
-    fn commit(mut self, files: &[String]) -> Result<()> {
-        let temporary = self.dir.join(TEMPORARY);
+    /// Where tasks write.
+    pub(crate) fn temporary(&self) -> PathBuf {
+        self.dir.join(TEMPORARY)
+    }
+
+    /// Gives the files of the finished attempts their names, in the places of those that are replaced. The files as they are
+    /// called then.
+    pub(crate) fn commit(mut self, files: &[String]) -> Result<Vec<PathBuf>> {
+        let temporary = self.temporary();
+        let mut names = vec![];
         for file in files {
-            let Some((part, _)) = file.split_once('.') else {
+            // `part-00000.<attempt>.parquet`, perhaps in a directory.
+            let (folder, name) = file.rsplit_once('/').map_or(("", file.as_str()), |(folder, name)| (folder, name));
+            let Some((part, extension)) =
+                name.split_once('.').and_then(|(part, rest)| Some((part, rest.split_once('.')?.1)))
+            else {
                 return exec_err!("a task wrote a file with the unexpected name {file}");
             };
-            let name = self.dir.join(format!("{part}.parquet"));
+            let name = format!("{part}.{extension}");
+            let name = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+            if self.dir.join(&name).exists() && !self.old.contains(&name) {
+                return exec_err!(
+                    "cannot write {}: a file of that name is there that no data set wrote; remove it or choose another \
+                     directory",
+                    self.dir.join(&name).display()
+                );
+            }
+            names.push(name);
+        }
+        // From here on readers that wait for `_SUCCESS` see nothing until all is in its place.
+        if !self.old.is_empty() || self.dir.join(SUCCESS).exists() {
+            std::fs::remove_file(self.dir.join(SUCCESS)).map_err(|error| at(&self.dir, error))?;
+        }
+        for old in &self.old {
+            let old = self.dir.join(old);
+            match std::fs::remove_file(&old) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(at(&old, error)),
+                _ => {}
+            }
+        }
+        for (file, name) in files.iter().zip(&names) {
+            let name = self.dir.join(name);
+            if let Some(folder) = name.parent() {
+                std::fs::create_dir_all(folder).map_err(|error| at(folder, error))?;
+            }
             std::fs::rename(temporary.join(file), &name).map_err(|error| at(&name, error))?;
+            self.renamed.push(name);
         }
         remove_all(&temporary).map_err(|error| at(&temporary, error))?;
-        let success = self.dir.join("_SUCCESS");
-        std::fs::write(&success, "").map_err(|error| at(&success, error))?;
+        let success = self.dir.join(SUCCESS);
+        std::fs::write(&success, names.iter().map(|name| format!("{name}\n")).collect::<String>())
+            .map_err(|error| at(&success, error))?;
         self.committed = true;
-        Ok(())
+        Ok(std::mem::take(&mut self.renamed))
     }
+}
+
+/// The files of a data set that was written before, which its `_SUCCESS` tells. Others' are empty.
+fn manifest(dir: &Path) -> Result<Vec<String>> {
+    let success = dir.join(SUCCESS);
+    let names = std::fs::read_to_string(&success).map_err(|error| at(&success, error))?;
+    let inside = |name: &&str| Path::new(name).components().all(|part| matches!(part, std::path::Component::Normal(_)));
+    Ok(names.lines().filter(inside).map(str::to_owned).collect())
 }
 
 /// Removes a directory in which an attempt that is not needed any more may still be at work.
@@ -164,11 +231,8 @@ impl Drop for Attempt {
             return;
         }
         let _ = std::fs::remove_dir_all(self.dir.join(TEMPORARY));
-        // Parts that were renamed before a failed commit are ours: the directory was empty when the write began.
-        for entry in std::fs::read_dir(&self.dir).into_iter().flatten().flatten() {
-            if entry.file_name().to_string_lossy().starts_with("part-") {
-                let _ = std::fs::remove_file(entry.path());
-            }
+        for file in &self.renamed {
+            let _ = std::fs::remove_file(file);
         }
         if self.made_dir {
             let _ = std::fs::remove_dir(&self.dir);
