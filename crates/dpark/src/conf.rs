@@ -56,6 +56,11 @@ pub const OPTIONS: &[OptionInfo] = &[
         description: "How often the same task may fail before its job fails.",
     },
     OptionInfo {
+        key: "task.error_budget",
+        default: "none",
+        description: "The part of rows for which closures of data sets may fail, such as `0.001`: those are left out and counted.",
+    },
+    OptionInfo {
         key: "task.cpus",
         default: "1",
         description: "Cores that a task takes on a cluster, with up to three decimals; `SET task.cpus = '0.5'` changes it for the queries that follow. Elsewhere a task takes a slot.",
@@ -150,6 +155,7 @@ pub(crate) struct Conf {
     pub(crate) kept_bytes: u64,
     pub(crate) executor_memory: Option<usize>,
     pub(crate) max_failures: u32,
+    pub(crate) error_budget: Option<f64>,
     pub(crate) speculation: Option<bool>,
     pub(crate) locality_wait: Option<Duration>,
     pub(crate) dir: PathBuf,
@@ -211,6 +217,7 @@ impl Default for Conf {
             kept_bytes: 256 << 20,
             executor_memory: None,
             max_failures: 4,
+            error_budget: None,
             speculation: None,
             locality_wait: None,
             dir: own_directory(),
@@ -253,6 +260,10 @@ impl Conf {
             "task.max_failures" => {
                 let failures = value.parse().ok().filter(|n| *n > 0);
                 self.max_failures = failures.ok_or_else(|| bad("a number from 1"))?;
+            }
+            "task.error_budget" => {
+                let part = value.parse().ok().filter(|part| (0.0..=1.0).contains(part));
+                self.error_budget = Some(part.ok_or_else(|| bad("a part from 0 to 1, e.g. 0.001"))?);
             }
             "task.speculation" => self.speculation = Some(value.parse().map_err(|_| bad("true or false"))?),
             "task.locality_wait" => {

@@ -49,6 +49,7 @@ pub struct Context {
     /// What `CACHE TABLE` hides: the tables as they were.
     pub(crate) cached: Arc<Mutex<HashMap<TableReference, sql::CachedTable>>>,
     args: Arc<Vec<OsString>>,
+    error_budget: Option<f64>,
 }
 
 /// Collects the settings of a [`Context`].
@@ -114,7 +115,14 @@ impl ContextBuilder {
             .build();
         let session = SessionContext::new_with_state(state);
         sql::enable_paths(&session);
-        Ok(Context { session, driver, master, cached: Arc::default(), args: Arc::new(self.args) })
+        Ok(Context {
+            session,
+            driver,
+            master,
+            cached: Arc::default(),
+            args: Arc::new(self.args),
+            error_budget: conf.error_budget,
+        })
     }
 }
 
@@ -184,6 +192,11 @@ impl Context {
     /// DataFusion's session underneath: catalogs, functions, options.
     pub fn session(&self) -> &SessionContext {
         &self.session
+    }
+
+    /// See `task.error_budget`.
+    pub(crate) fn error_budget(&self) -> Option<f64> {
+        self.error_budget
     }
 
     /// Partitions of exchanges, if nothing else is said.

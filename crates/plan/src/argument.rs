@@ -27,6 +27,8 @@ pub struct Header {
     pub counts: bool,
     /// The broadcasts that the value holds.
     pub broadcasts: Vec<BroadcastRef>,
+    /// The accumulator of bad records, if some are allowed.
+    pub budget: Option<u64>,
     /// Where the value's bytes are, if they do not follow.
     pub content: Option<BroadcastRef>,
 }
@@ -66,6 +68,7 @@ mod tests {
         let header = Header {
             counts: true,
             broadcasts: vec![BroadcastRef { id: 3, home }, BroadcastRef { id: 4, home: None }],
+            budget: Some(9),
             content: None,
         };
         let argument = header.before(b"value").unwrap();

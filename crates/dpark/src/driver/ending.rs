@@ -16,6 +16,10 @@ use std::sync::Arc;
 impl EventLoop {
     /// Tells of a job's good end.
     pub(super) fn finish(&mut self, job: JobId) {
+        let accumulators = self.jobs.get(&job).map(|job| &job.accumulators);
+        if let Some(objection) = accumulators.and_then(|accumulators| self.shared.objection(accumulators)) {
+            return self.fail(job, DataFusionError::Execution(objection));
+        }
         self.let_go(job);
         let recomputed = self.scheduler.recomputed(job).to_vec();
         let ended = self.jobs.remove(&job);

@@ -3,7 +3,7 @@
 //! A closure is passed on as the place of its code in the program, so it has no state. The functions of this crate that
 //! call it are closures too, which capture nothing but the user's, and so have no state either.
 
-use crate::shared::from_argument;
+use crate::shared::{Guard, from_argument};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::common::Result;
@@ -11,11 +11,12 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use dpark_operators::combine::external;
 use dpark_operators::pull::{Pull, Push};
-use dpark_plan::dataset::{BatchTask, function_ref};
+use dpark_plan::dataset::{BatchTask, ClosureError, function_ref};
 use dpark_plan::functions::{FunctionRef, conjure};
 use dpark_rows::{BatchBuilder, Emit, Row, Rows};
 use futures::{StreamExt, TryStreamExt};
 use serde::de::DeserializeOwned;
+use std::fmt::Display;
 use std::sync::Arc;
 
 /// A closure that can travel to executors: it captures nothing.
@@ -190,13 +191,48 @@ pub(crate) fn to_rows<U: Row>(
     Ok(Box::pin(RecordBatchStreamAdapter::new(task.schema, batches)))
 }
 
+/// What counts the bad records of a task, if there may be some.
+pub(crate) fn guard(task: &BatchTask) -> Result<Option<Guard>> {
+    Guard::of(&task.argument, &task.name, &task.context)
+}
+
+/// A stream of the rows that `closure` gives for each row, or fails to give.
+pub(crate) fn each_row_or_error<T: Row, U: Row, R: Emit<Row = U>, E: Display>(
+    task: BatchTask,
+    closure: impl Fn(T::View<'_>) -> Result<R, E> + Send + 'static,
+) -> Result<SendableRecordBatchStream> {
+    let guard = guard(&task)?;
+    to_rows(task, move |batch, out| {
+        let mut rows = Rows::<T>::of(batch).map_err(external)?;
+        match &guard {
+            None => rows.try_for_each(|row| {
+                out.push(closure(row).map_err(ClosureError::of)?);
+                Ok(())
+            }),
+            Some(guard) => guard.rows(|counting| {
+                rows.filter_map(|row| counting.one(|| closure(row))).for_each(|given| out.push(given));
+                Ok(())
+            }),
+        }
+    })
+}
+
 /// A stream of the rows that `closure` gives for each row.
 pub(crate) fn each_row<T: Row, U: Row>(
     task: BatchTask,
     closure: impl Fn(T::View<'_>, &mut Out<U>) + Send + 'static,
 ) -> Result<SendableRecordBatchStream> {
+    let guard = guard(&task)?;
     to_rows(task, move |batch, out| {
-        Rows::<T>::of(batch).map_err(external)?.for_each(|row| closure(row, out));
+        let rows = Rows::<T>::of(batch).map_err(external)?;
+        match &guard {
+            None => rows.for_each(|row| closure(row, out)),
+            Some(guard) => guard.rows(|counting| {
+                for row in rows {
+                    counting.plain(|| closure(row, out));
+                }
+            }),
+        }
         Ok(())
     })
 }

@@ -18,17 +18,20 @@
 //! | `partitions` | partition by partition, and their number |
 //! | `keyed`, `joins`, `sets` | by key: combine, group, join; distinct, intersection, subtract |
 //! | `sorting` | order |
+//! | `checkpoint`, `pipe` | rows in files that outlive the program; rows through another program |
 //! | `actions`, `statistics` | what runs a job |
 //! | `dataframe` | to SQL and DataFrames and back |
 //! | [`sources`], [`savers`] | where rows come from and go to |
 
 mod actions;
+mod checkpoint;
 pub mod closure;
 mod dataframe;
 mod joins;
 mod keyed;
 mod narrow;
 mod partitions;
+mod pipe;
 pub mod savers;
 mod sets;
 mod sorting;
@@ -45,7 +48,7 @@ pub use statistics::{Histogram, Stats};
 pub use with::With;
 
 use crate::Context;
-use crate::shared::to_argument;
+use crate::shared::{Accumulator, BadRecords, to_argument, with_budget};
 use closure::{Body, function};
 use datafusion::common::{DataFusionError, Result, plan_datafusion_err};
 use dpark_plan::dataset::mapping::Mapping;
@@ -63,13 +66,15 @@ pub struct Rdd<T> {
     dataset: Result<Arc<Dataset>, Arc<DataFusionError>>,
     /// See [`Rdd::with_partitions`].
     partitions: Option<usize>,
+    /// See [`Rdd::error_budget`].
+    budget: Option<Accumulator<BadRecords>>,
     rows: PhantomData<fn() -> T>,
 }
 
 impl<T> Clone for Rdd<T> {
     fn clone(&self) -> Self {
-        let (ctx, dataset) = (self.ctx.clone(), self.dataset.clone());
-        Self { ctx, dataset, partitions: self.partitions, rows: PhantomData }
+        let (ctx, dataset, budget) = (self.ctx.clone(), self.dataset.clone(), self.budget.clone());
+        Self { ctx, dataset, partitions: self.partitions, budget, rows: PhantomData }
     }
 }
 
@@ -84,7 +89,8 @@ impl<T> fmt::Debug for Rdd<T> {
 
 impl<T: Row> Rdd<T> {
     pub(crate) fn new(ctx: Context, dataset: Result<Arc<Dataset>>) -> Self {
-        Self { ctx, dataset: dataset.map_err(Arc::new), partitions: None, rows: PhantomData }
+        let budget = ctx.error_budget().map(|budget| bad_records(&ctx, budget));
+        Self { ctx, dataset: dataset.map_err(Arc::new), partitions: None, budget, rows: PhantomData }
     }
 
     /// The data set, or what is wrong with it.
@@ -113,9 +119,33 @@ impl<T: Row> Rdd<T> {
         Self { partitions, ..self.clone() }
     }
 
+    /// Lets closures from here on fail for a part of their rows, such as 0.001: rows for which one panics, or gives an error
+    /// (see [`try_map`](Rdd::try_map)), are left out, counted and sampled in the report. A job in which some closure fails
+    /// for a larger part of its rows fails at its end, with the closure's name; then nothing is saved.
+    ///
+    /// That goes for `map`, `try_map`, `filter`, `flat_map`, `key_by` and `map_values`. What `flat_map` has pushed before it
+    /// fails stays. `--err` on the command line of a [program](crate::main) does the same for all data sets.
+    pub fn error_budget(&self, part: f64) -> Self {
+        Self { budget: Some(bad_records(&self.ctx, part)), ..self.clone() }
+    }
+
+    /// The rows that were left out so far; see [`error_budget`](Rdd::error_budget).
+    pub fn bad_records(&self) -> crate::Result<BadRecords> {
+        self.budget.as_ref().map_or_else(|| Ok(BadRecords::default()), Accumulator::value)
+    }
+
+    /// What a closure is given along, with the place where its failures are counted.
+    fn budgeted(&self, argument: Argument) -> Result<Arc<[u8]>> {
+        match &self.budget {
+            Some(budget) => with_budget(&self.ctx.driver, &argument.bytes?, budget),
+            None => argument.bytes,
+        }
+    }
+
     /// A data set made of this one's.
     fn made<U: Row>(&self, make: impl FnOnce(Arc<Dataset>) -> Result<Arc<Dataset>>) -> Rdd<U> {
-        Rdd::new(self.ctx.clone(), self.dataset().and_then(make))
+        let dataset = self.dataset().and_then(make).map_err(Arc::new);
+        Rdd { ctx: self.ctx.clone(), dataset, partitions: None, budget: self.budget.clone(), rows: PhantomData }
     }
 
     /// A function over each partition.
@@ -134,7 +164,8 @@ impl<T: Row> Rdd<T> {
     ) -> Rdd<U> {
         self.made(|input| {
             let function = function::<F, B>(body);
-            Dataset::closure(vec![input], mapping, schema_of::<U>(), function, argument.bytes?, keeps_key)
+            let argument = self.budgeted(argument)?;
+            Dataset::closure(vec![input], mapping, schema_of::<U>(), function, argument, keeps_key)
         })
     }
 
@@ -174,6 +205,11 @@ impl<T: Row> Rdd<T> {
     fn argument<K: Serialize>(&self, value: &K) -> Argument {
         Argument { bytes: to_argument(&self.ctx.driver, value) }
     }
+}
+
+/// A place to count bad records.
+fn bad_records(ctx: &Context, budget: f64) -> Accumulator<BadRecords> {
+    ctx.accumulator_named("bad records", BadRecords { budget, ..BadRecords::default() })
 }
 
 fn of_two_contexts() -> DataFusionError {

@@ -1,6 +1,6 @@
 //! Row by row: nothing moves between partitions.
 
-use super::closure::{Closure, Out, Value, each_batch, each_row, to_rows, with_value};
+use super::closure::{Closure, Out, Value, each_batch, each_row, each_row_or_error, guard, with_value};
 use super::with::With;
 use super::{Argument, Emit, Rdd, Row};
 use arrow::array::{ArrayRef, BooleanArray, StructArray, UInt32Array};
@@ -8,8 +8,9 @@ use arrow::buffer::BooleanBuffer;
 use arrow::compute::{filter_record_batch, take};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::Result;
+use datafusion::execution::SendableRecordBatchStream;
 use dpark_operators::combine::external;
-use dpark_plan::dataset::ClosureError;
+use dpark_plan::dataset::BatchTask;
 use dpark_rows::Rows;
 use std::fmt::Display;
 use std::sync::Arc;
@@ -32,14 +33,7 @@ impl<T: Row> Rdd<T> {
     where
         F: Fn(T::View<'_>) -> Result<R, E> + Closure,
     {
-        let body = move |task| {
-            to_rows::<R::Row>(task, move |batch, out| {
-                for row in Rows::<T>::of(batch).map_err(external)? {
-                    out.push(closure(row).map_err(ClosureError::of)?);
-                }
-                Ok(())
-            })
-        };
+        let body = move |task| each_row_or_error::<T, R::Row, R, E>(task, closure);
         self.step(&closure, body, Argument::none(), false)
     }
 
@@ -51,13 +45,16 @@ impl<T: Row> Rdd<T> {
 
     /// The rows for which the closure says yes.
     pub fn filter<F: Fn(T::View<'_>) -> bool + Closure>(&self, closure: F) -> Rdd<T> {
-        let body = move |task| each_batch(task, move |batch| filtered::<T>(&batch, closure));
+        let body = move |task| filtered::<T>(task, closure);
         self.step(&closure, body, Argument::none(), true)
     }
 
     /// Each row with a key that the closure gives.
     pub fn key_by<R: Emit, F: Fn(T::View<'_>) -> R + Closure>(&self, closure: F) -> Rdd<(R::Row, T)> {
-        let body = move |task: dpark_plan::dataset::BatchTask| {
+        let body = move |task: BatchTask| {
+            if guard(&task)?.is_some() {
+                return each_row::<T, (R::Row, T)>(task, move |row, out| out.push((closure(row), row)));
+            }
             let schema = Arc::clone(&task.schema);
             each_batch(task, move |batch| {
                 let mut keys = <R::Row as Row>::Builder::default();
@@ -88,12 +85,7 @@ impl<T: Row, K: Value> With<T, K> {
     {
         let body = move |task| {
             with_value::<K>(task, move |value, task| {
-                to_rows::<R::Row>(task, move |batch, out| {
-                    for row in Rows::<T>::of(batch).map_err(external)? {
-                        out.push(closure(&value, row).map_err(ClosureError::of)?);
-                    }
-                    Ok(())
-                })
+                each_row_or_error::<T, R::Row, R, E>(task, move |row| closure(&value, row))
             })
         };
         self.rdd.step(&closure, body, self.argument, false)
@@ -109,11 +101,8 @@ impl<T: Row, K: Value> With<T, K> {
 
     /// See [`Rdd::filter`].
     pub fn filter<F: Fn(&K, T::View<'_>) -> bool + Closure>(self, closure: F) -> Rdd<T> {
-        let body = move |task| {
-            with_value::<K>(task, move |value, task| {
-                each_batch(task, move |batch| filtered::<T>(&batch, |row| closure(&value, row)))
-            })
-        };
+        let body =
+            move |task| with_value::<K>(task, move |value, task| filtered::<T>(task, move |row| closure(&value, row)));
         self.rdd.step(&closure, body, self.argument, true)
     }
 }
@@ -121,7 +110,10 @@ impl<T: Row, K: Value> With<T, K> {
 impl<K: Row, V: Row> Rdd<(K, V)> {
     /// Another value for each value; keys stay, and where they are.
     pub fn map_values<R: Emit, F: Fn(V::View<'_>) -> R + Closure>(&self, closure: F) -> Rdd<(K, R::Row)> {
-        let body = move |task: dpark_plan::dataset::BatchTask| {
+        let body = move |task: BatchTask| {
+            if guard(&task)?.is_some() {
+                return each_row::<(K, V), (K, R::Row)>(task, move |(key, value), out| out.push((key, closure(value))));
+            }
             let schema = Arc::clone(&task.schema);
             each_batch(task, move |batch| {
                 let reader = V::reader(batch.column(1), None).map_err(external)?;
@@ -136,7 +128,7 @@ impl<K: Row, V: Row> Rdd<(K, V)> {
 
     /// Any number of values for each value; keys stay where they are.
     pub fn flat_map_values<U: Row, F: Fn(V::View<'_>, &mut Values<U>) + Closure>(&self, closure: F) -> Rdd<(K, U)> {
-        let body = move |task: dpark_plan::dataset::BatchTask| {
+        let body = move |task: BatchTask| {
             let schema = Arc::clone(&task.schema);
             each_batch(task, move |batch| {
                 let reader = V::reader(batch.column(1), None).map_err(external)?;
@@ -168,7 +160,7 @@ impl<K: Row, V: Row> Rdd<(K, V)> {
 
     /// Value and key in each other's place.
     pub fn swap(&self) -> Rdd<(V, K)> {
-        let body = move |task: dpark_plan::dataset::BatchTask| {
+        let body = move |task: BatchTask| {
             let schema = Arc::clone(&task.schema);
             each_batch(task, move |batch| {
                 let columns = vec![Arc::clone(batch.column(1)), Arc::clone(batch.column(0))];
@@ -193,10 +185,22 @@ impl<U: Row> Values<U> {
     }
 }
 
-fn filtered<T: Row>(batch: &RecordBatch, keep: impl Fn(T::View<'_>) -> bool) -> Result<RecordBatch> {
-    let rows = Rows::<T>::of(batch).map_err(external)?;
-    let kept = BooleanBuffer::collect_bool(batch.num_rows(), |row| keep(rows.at(row)));
-    Ok(filter_record_batch(batch, &BooleanArray::new(kept, None))?)
+fn filtered<T: Row>(
+    task: BatchTask,
+    keep: impl Fn(T::View<'_>) -> bool + Send + 'static,
+) -> Result<SendableRecordBatchStream> {
+    let guard = guard(&task)?;
+    each_batch(task, move |batch| {
+        let rows = Rows::<T>::of(&batch).map_err(external)?;
+        let kept = match &guard {
+            None => BooleanBuffer::collect_bool(batch.num_rows(), |row| keep(rows.at(row))),
+            Some(guard) => guard.rows(|counting| {
+                let keep = |row| counting.plain(|| keep(rows.at(row))).unwrap_or(false);
+                BooleanBuffer::collect_bool(batch.num_rows(), keep)
+            }),
+        };
+        Ok(filter_record_batch(&batch, &BooleanArray::new(kept, None))?)
+    })
 }
 
 /// A whole row as one column.
@@ -209,10 +213,7 @@ pub(super) fn as_column<T: Row>(batch: &RecordBatch) -> Result<ArrayRef> {
 }
 
 /// One column as whole rows.
-pub(super) fn column<T: Row>(
-    task: dpark_plan::dataset::BatchTask,
-    index: usize,
-) -> Result<datafusion::execution::SendableRecordBatchStream> {
+pub(super) fn column<T: Row>(task: BatchTask, index: usize) -> Result<SendableRecordBatchStream> {
     let schema = Arc::clone(&task.schema);
     each_batch(task, move |batch| {
         let column = batch.column(index);

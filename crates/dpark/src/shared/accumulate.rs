@@ -17,6 +17,10 @@ pub trait Accumulate: Clone + Default + Serialize + DeserializeOwned + Send + 's
     fn add(&mut self, input: Self::Input);
     /// Adds everything that another one has.
     fn merge(&mut self, other: Self);
+    /// Why a job that has added to it shall fail at its end, if it shall.
+    fn objection(&self) -> Option<String> {
+        None
+    }
     /// The value for people, in a few words.
     fn shown(&self) -> String {
         "(not shown)".into()

@@ -2,12 +2,12 @@
 
 use super::accumulate::Accumulate;
 use super::argument::{reading, writing};
-use super::registry::{Registry, Total};
+use super::registry::{Registry, Thing, Total};
 use crate::Context;
 use crate::error::Result;
 use crate::events::AccumulatorValue;
 use dpark_executor::shared::collector::Slot;
-use dpark_executor::shared::{Increment, SharedError};
+use dpark_executor::shared::{Increment, SharedError, TaskShared};
 use parking_lot::Mutex;
 use serde::de::Error as _;
 use serde::ser::Error as _;
@@ -63,6 +63,19 @@ impl<A: Accumulate> Accumulator<A> {
         }
     }
 
+    /// One task's part of an accumulator that is known by its number.
+    pub(super) fn in_task(id: u64, task: &TaskShared) -> Result<Self, SharedError> {
+        Ok(Self { id, side: Side::Task(task.collector.slot(id, || Part::<A>(Mutex::new(None)))?) })
+    }
+
+    /// What keeps it alive.
+    pub(super) fn thing(&self) -> Thing {
+        match &self.side {
+            Side::Driver(sum) => Arc::clone(sum) as _,
+            Side::Task(part) => Arc::clone(part) as _,
+        }
+    }
+
     /// Its number, as messages have it.
     pub fn id(&self) -> u64 {
         self.id
@@ -113,8 +126,7 @@ impl<A: Accumulate> Serialize for Accumulator<A> {
 impl<'de, A: Accumulate> Deserialize<'de> for Accumulator<A> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let id = u64::deserialize(deserializer)?;
-        let part = reading(|task| task.collector.slot(id, || Part::<A>(Mutex::new(None))));
-        Ok(Self { id, side: Side::Task(part.map_err(D::Error::custom)?) })
+        reading(|task| Self::in_task(id, task)).map_err(D::Error::custom)
     }
 }
 
@@ -140,6 +152,10 @@ impl<A: Accumulate> Total for Sum<A> {
         })?;
         self.value.lock().merge(part);
         Ok(())
+    }
+
+    fn objection(&self) -> Option<String> {
+        self.value.lock().objection()
     }
 
     fn shown(&self) -> Option<AccumulatorValue> {

@@ -3,6 +3,8 @@
 //! Broadcasts and accumulators inside of a value write their numbers only. While a value is serialised they leave what
 //! they are in the thread's `WRITING`; while it is deserialised they find the task in the thread's `READING`.
 
+use super::accumulator::Accumulator;
+use super::budget::BadRecords;
 use super::registry::{Registry, Thing};
 use crate::driver::Driver;
 use datafusion::common::{DataFusionError, Result, internal_err};
@@ -136,6 +138,24 @@ pub(crate) fn to_argument<K: Serialize>(driver: &Arc<Driver>, value: &K) -> Resu
     Ok(argument)
 }
 
+/// The same argument for a closure whose failures are counted.
+pub(crate) fn with_budget(
+    driver: &Arc<Driver>,
+    argument: &Arc<[u8]>,
+    budget: &Accumulator<BadRecords>,
+) -> Result<Arc<[u8]>> {
+    let (mut header, value) = match argument.is_empty() {
+        true => Default::default(),
+        false => Header::split(argument)?,
+    };
+    header.counts = true;
+    header.budget = Some(budget.id());
+    let made = header.before(value)?;
+    // What the value names lives as long as its first argument.
+    driver.shared().keep(&made, vec![budget.thing(), Arc::new(Arc::clone(argument))]);
+    Ok(made)
+}
+
 /// The value of an argument, in a task. Broadcasts that it holds are fetched first, once a process.
 pub(crate) async fn from_argument<K: DeserializeOwned>(argument: &[u8], context: &TaskContext) -> Result<K> {
     let Some(task) = context.session_config().get_extension::<TaskShared>() else {
@@ -173,6 +193,6 @@ fn deserialise<K: DeserializeOwned>(task: Arc<TaskShared>, bytes: &[u8]) -> Resu
     }
 }
 
-fn external(error: SharedError) -> DataFusionError {
+pub(super) fn external(error: SharedError) -> DataFusionError {
     DataFusionError::External(Box::new(error))
 }

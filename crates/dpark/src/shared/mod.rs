@@ -25,12 +25,14 @@
 //! | `broadcast`, `rows` | [`Broadcast`], and DataFrames as such |
 //! | `accumulate`, `accumulator` | what can be accumulated, and [`Accumulator`] |
 //! | `counted` | every partition counts once |
+//! | `budget` | bad records |
 //! | `registry` | what the driver knows of them |
 
 mod accumulate;
 mod accumulator;
 mod argument;
 mod broadcast;
+mod budget;
 mod counted;
 mod registry;
 mod rows;
@@ -38,10 +40,12 @@ mod rows;
 pub use accumulate::{Accumulate, Max, Min};
 pub use accumulator::Accumulator;
 pub use broadcast::Broadcast;
+pub use budget::{BadRecords, Failures};
 pub use dpark_executor::shared::SharedError;
 pub use dpark_shuffle::Traffic;
 pub use rows::Rows;
 
-pub(crate) use argument::{from_argument, to_argument};
+pub(crate) use argument::{from_argument, to_argument, with_budget};
+pub(crate) use budget::Guard;
 pub(crate) use counted::Counted;
 pub(crate) use registry::{DriverOf, Registry};

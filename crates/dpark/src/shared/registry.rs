@@ -30,6 +30,8 @@ type Forget = Box<dyn Fn(u64) + Send + Sync>;
 pub(super) trait Total: Send + Sync {
     /// Adds what a task added.
     fn merge(&self, increment: &Increment) -> Result<(), SharedError>;
+    /// Why a job that has added to it shall fail.
+    fn objection(&self) -> Option<String>;
     /// Its name and its value for people, if it has a name.
     fn shown(&self) -> Option<AccumulatorValue>;
 }
@@ -155,6 +157,12 @@ impl Registry {
         // It is a user's code, and runs in the driver's loop.
         catch_unwind(AssertUnwindSafe(|| total.merge(increment)))
             .unwrap_or(Err(SharedError::Place("an accumulator's merge panicked; its value may be wrong")))
+    }
+
+    /// Why a job that has added to these accumulators shall fail, if it shall.
+    pub(crate) fn objection(&self, accumulators: &BTreeSet<u64>) -> Option<String> {
+        let mut totals = accumulators.iter().filter_map(|id| self.total(*id));
+        totals.find_map(|total| catch_unwind(AssertUnwindSafe(|| total.objection())).ok().flatten())
     }
 
     /// Those of these accumulators that have names.

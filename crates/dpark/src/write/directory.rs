@@ -203,8 +203,13 @@ impl Attempt {
     }
 }
 
+/// Whether a data set was written to a directory, completely.
+pub(crate) fn is_complete(dir: &Path) -> bool {
+    dir.join(SUCCESS).is_file()
+}
+
 /// The files of a data set that was written before, which its `_SUCCESS` tells. Others' are empty.
-fn manifest(dir: &Path) -> Result<Vec<String>> {
+pub(crate) fn manifest(dir: &Path) -> Result<Vec<String>> {
     let success = dir.join(SUCCESS);
     let names = std::fs::read_to_string(&success).map_err(|error| at(&success, error))?;
     let inside = |name: &&str| Path::new(name).components().all(|part| matches!(part, std::path::Component::Normal(_)));

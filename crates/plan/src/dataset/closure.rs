@@ -29,6 +29,8 @@ pub struct BatchTask {
     pub schema: SchemaRef,
     /// The serialised value that came with the closure, or what a source's partition is made from.
     pub argument: Arc<[u8]>,
+    /// The closure's name.
+    pub name: String,
     /// The partition's index.
     pub partition: usize,
     /// How many partitions there are.
@@ -262,6 +264,7 @@ impl ExecutionPlan for ClosureExec {
                 inputs: streams,
                 schema: Arc::clone(&step.schema),
                 argument: Arc::clone(payload.filter(|_| i == 0).unwrap_or(&step.argument)),
+                name: step.function.name().to_owned(),
                 partition,
                 partitions: self.properties.partitioning.partition_count(),
                 batch_size: context.session_config().batch_size(),
