@@ -34,6 +34,7 @@ mod partitions;
 mod pipe;
 pub mod savers;
 mod sets;
+mod skew;
 mod sorting;
 pub mod sources;
 mod statistics;
@@ -44,6 +45,7 @@ pub use dataframe::DataFrameExt;
 pub use dpark_rows::{Emit, Key, List, Row};
 pub use keyed::Group;
 pub use narrow::Values;
+pub use skew::Skewed;
 pub use statistics::{Histogram, Stats};
 pub use with::With;
 
