@@ -20,7 +20,7 @@ type Case = fn(&'static str) -> Result<(), Failed>;
 fn main() {
     dpark::init();
     let args = Arguments::from_args();
-    let cases: [(&str, Case); 14] = [
+    let cases: [(&str, Case); 15] = [
         ("broadcast", broadcast),
         ("decoded_once", decoded_once),
         ("about_one_copy", about_one_copy),
@@ -30,6 +30,7 @@ fn main() {
         ("not_nested", not_nested),
         ("large_argument", large_argument),
         ("retries_count_once", retries_count_once),
+        ("lost_executors", lost_executors),
         ("actions_count_twice", actions_count_twice),
         ("kept_exchanges_count_again", kept_exchanges_count_again),
         ("named", named),
@@ -70,10 +71,10 @@ fn broadcast(master: &'static str) -> Result<(), Failed> {
         assert_eq!((names.len(), names.value()[&1].as_str()), (2, "one"));
         // Several, inside of other values, and one twice.
         let value = (vec![more.clone(), more], names, Some(factor));
-        let named = ctx.parallelize(1..=3i64, 3)?.with(&value)?.map(|(lists, names, factor), n| {
+        let named = ctx.parallelize(1..=3i64, 3).with(&value).map(|(lists, names, factor), n| {
             let name = names.get(&n).cloned().unwrap_or_else(|| "many".into());
             (name, lists[0][0] + lists[1][1] + n * factor.unwrap_or(0))
-        })?;
+        });
         let expected = [("one".to_string(), 33i64), ("two".into(), 36), ("many".into(), 39)];
         assert_eq!(named.collect().await?, expected);
         Ok(())
@@ -96,10 +97,10 @@ impl<'de> Deserialize<'de> for Noticed {
 fn decoded_once(master: &'static str) -> Result<(), Failed> {
     on(master, async |ctx| {
         let value = ctx.broadcast(Noticed(vec![1, 2, 3]))?;
-        let rows = ctx.parallelize(0..24i64, 24)?.with(&value)?.map(|value, _| {
+        let rows = ctx.parallelize(0..24i64, 24).with(&value).map(|value, _| {
             std::thread::sleep(Duration::from_millis(20));
             (i64::from(std::process::id()), DECODED.load(Ordering::Relaxed), value.0.iter().sum::<i64>())
-        })?;
+        });
         for _ in 0..2 {
             let seen: BTreeSet<(i64, i64, i64)> = rows.clone().collect().await?.into_iter().collect();
             let decodings = i64::from(!is_local(master));
@@ -113,10 +114,10 @@ fn decoded_once(master: &'static str) -> Result<(), Failed> {
 fn about_one_copy(master: &'static str) -> Result<(), Failed> {
     on(master, async |ctx| {
         let value = ctx.broadcast((0..20 << 20).map(|i| (i % 251) as u8).collect::<Vec<u8>>())?;
-        let rows = ctx.parallelize(0..12i64, 12)?.with(&value)?.map(|value, n| {
+        let rows = ctx.parallelize(0..12i64, 12).with(&value).map(|value, n| {
             std::thread::sleep(Duration::from_millis(50));
             i64::from(value[n as usize * 1_000_003]) + value.len() as i64
-        })?;
+        });
         let expected: Vec<i64> = (0..12).map(|n| n * 1_000_003 % 251 + (20 << 20)).collect();
         assert_eq!(rows.collect().await?, expected);
         let (size, sent) = (20 << 20, value.traffic());
@@ -135,13 +136,13 @@ fn rows(master: &'static str) -> Result<(), Failed> {
         let df = ctx.sql("SELECT n, n * n AS square FROM (VALUES (1), (2), (3)) AS t(n)").await?;
         let squares = ctx.broadcast_rows(&df).await?;
         assert_eq!(squares.num_rows(), 3);
-        let found = ctx.parallelize(1..=4i64, 2)?.with(&squares)?.map(|squares, wanted| {
+        let found = ctx.parallelize(1..=4i64, 2).with(&squares).map(|squares, wanted| {
             let column = |batch: &arrow::record_batch::RecordBatch, i: usize| {
                 batch.column(i).as_primitive::<Int64Type>().values().to_vec()
             };
             let pairs = squares.batches().iter().flat_map(|batch| column(batch, 0).into_iter().zip(column(batch, 1)));
             pairs.filter(|(n, _)| *n == wanted).map(|(_, square)| square).next().unwrap_or(-1)
-        })?;
+        });
         assert_eq!(found.collect().await?, [1, 4, 9, -1]);
         Ok(())
     })
@@ -150,8 +151,8 @@ fn rows(master: &'static str) -> Result<(), Failed> {
 fn unpersisted(master: &'static str) -> Result<(), Failed> {
     on(master, async |ctx| {
         let value = ctx.broadcast(vec![5i64])?;
-        let numbers = ctx.parallelize(1..=4i64, 2)?;
-        let rows = numbers.clone().with(&value)?.map(|value, n| value[0] + n)?;
+        let numbers = ctx.parallelize(1..=4i64, 2);
+        let rows = numbers.clone().with(&value).map(|value, n| value[0] + n);
         assert_eq!(rows.clone().collect().await?, [6, 7, 8, 9]);
         value.unpersist();
         let words = format!("broadcast {} was unpersisted", value.id());
@@ -159,12 +160,12 @@ fn unpersisted(master: &'static str) -> Result<(), Failed> {
         let error = rows.collect().await.unwrap_err().to_string();
         assert!(error.contains(&words) && !error.contains("attempts"), "{error}");
         // One that is made now.
-        let error = numbers.clone().with(&(1i64, value.clone())).unwrap_err().to_string();
+        let error = numbers.clone().with(&(1i64, value.clone())).map(|_, n| n).collect().await.unwrap_err().to_string();
         assert!(error.contains(&words), "{error}");
         // The driver has it still, and the context lives on.
         assert_eq!(value.value(), &[5]);
         let again = ctx.broadcast(value.value().clone())?;
-        assert_eq!(numbers.with(&again)?.map(|value, n| value[0] * n)?.collect().await?, [5, 10, 15, 20]);
+        assert_eq!(numbers.with(&again).map(|value, n| value[0] * n).collect().await?, [5, 10, 15, 20]);
         Ok(())
     })
 }
@@ -190,14 +191,14 @@ fn freed_when_unused(master: &'static str) -> Result<(), Failed> {
         let mode = usize::from(is_local(master));
         let freed = || FREED[mode].load(Ordering::Relaxed);
         let value = ctx.broadcast(Precious { number: 4, mode })?;
-        let rows = ctx.parallelize(1..=2i64, 2)?.with(&value)?.map(|value, n| value.number + n)?;
+        let rows = ctx.parallelize(1..=2i64, 2).with(&value).map(|value, n| value.number + n);
         drop(value);
         assert_eq!(rows.clone().collect().await?, [5, 6]);
         assert!(!freed(), "a data set still needs it");
         assert_eq!(rows.collect().await?, [5, 6]);
         for _ in 0..500 {
             // Making an argument is an occasion to look for what is not needed.
-            ctx.parallelize(1..=1i64, 1)?.with(&0i64)?.map(|_, n| n)?;
+            ctx.parallelize(1..=1i64, 1).with(&0i64).map(|_, n| n);
             if freed() {
                 return Ok(());
             }
@@ -216,7 +217,7 @@ fn not_nested(master: &'static str) -> Result<(), Failed> {
         }
         // Nor does it belong to others.
         let other = Context::builder().master("local[1]").build()?;
-        let error = other.parallelize(1..=2i64, 1)?.with(&inner).unwrap_err().to_string();
+        let error = other.parallelize(1..=2i64, 1).with(&inner).map(|_, n| n).collect().await.unwrap_err().to_string();
         assert!(error.contains("of one context is given to rows of another"), "{error}");
         other.stop().await;
         Ok(())
@@ -228,10 +229,10 @@ fn large_argument(master: &'static str) -> Result<(), Failed> {
         let mut events = ctx.events();
         let large: Vec<i64> = (0..1_000_000).map(|n| i64::MAX - n).collect();
         let names = ctx.broadcast(vec!["x".to_string()])?;
-        let numbers = ctx.parallelize(0..8i64, 4)?;
+        let numbers = ctx.parallelize(0..8i64, 4);
         for _ in 0..2 {
-            let rows = numbers.clone().with(&(large.clone(), names.clone()))?;
-            let rows = rows.map(|(large, names), n| (names[0].clone(), large[n as usize * 1000]))?;
+            let rows = numbers.clone().with(&(large.clone(), names.clone()));
+            let rows = rows.map(|(large, names), n| (names[0].clone(), large[n as usize * 1000]));
             let expected: Vec<_> = (0..8).map(|n| ("x".to_string(), i64::MAX - n * 1000)).collect();
             assert_eq!(rows.collect().await?, expected);
         }
@@ -258,7 +259,7 @@ fn retries_count_once(master: &'static str) -> Result<(), Failed> {
         let (count, list) = (ctx.accumulator(0i64), ctx.accumulator(Vec::<i64>::new()));
         let mut events = ctx.events();
         let value = (count.clone(), list.clone(), marker);
-        let rows = ctx.parallelize(0..100i64, 5)?.with(&value)?.map(|(count, list, marker), n| {
+        let rows = ctx.parallelize(0..100i64, 5).with(&value).map(|(count, list, marker), n| {
             count.add(1);
             list.add(n);
             // The last row of a partition, so that its attempt has added before.
@@ -266,7 +267,7 @@ fn retries_count_once(master: &'static str) -> Result<(), Failed> {
                 panic!("the first attempt fails");
             }
             n
-        })?;
+        });
         assert_eq!(rows.collect().await?.len(), 100);
         assert_eq!(count.value()?, 100);
         let mut list = list.value()?;
@@ -278,13 +279,38 @@ fn retries_count_once(master: &'static str) -> Result<(), Failed> {
     })
 }
 
+/// An executor dies, which others may have been told to fetch from; its partitions run again elsewhere.
+fn lost_executors(master: &'static str) -> Result<(), Failed> {
+    if is_local(master) {
+        return Ok(());
+    }
+    let dir = tempfile::tempdir()?;
+    let marker = dir.path().join("died").display().to_string();
+    on(master, async |ctx| {
+        let count = ctx.accumulator(0i64);
+        let large = ctx.broadcast(vec![3u8; 5 << 20])?;
+        let rows = ctx.parallelize(0..40i64, 10).with(&(large, count.clone(), marker));
+        let rows = rows.map(|(large, count, marker), n| {
+            count.add(1);
+            if n == 19 && File::create_new(Path::new(marker)).is_ok() {
+                std::process::abort();
+            }
+            std::thread::sleep(Duration::from_millis(10));
+            i64::from(large[n as usize * 1000]) * n
+        });
+        assert_eq!(rows.collect().await?, (0..40).map(|n| 3 * n).collect::<Vec<_>>());
+        assert_eq!(count.value()?, 40);
+        Ok(())
+    })
+}
+
 fn actions_count_twice(master: &'static str) -> Result<(), Failed> {
     on(master, async |ctx| {
         let count = ctx.accumulator(1000u64);
-        let rows = ctx.parallelize(0..10i64, 3)?.with(&count)?.filter(|count, n| {
+        let rows = ctx.parallelize(0..10i64, 3).with(&count).filter(|count, n| {
             count.add(1);
             n % 2 == 0
-        })?;
+        });
         assert_eq!(count.value()?, 1000, "nothing has run");
         assert_eq!(rows.clone().count().await?, 5);
         assert_eq!(count.value()?, 1010);
@@ -293,7 +319,7 @@ fn actions_count_twice(master: &'static str) -> Result<(), Failed> {
         count.add(1);
         assert_eq!(count.value()?, 1021);
         // The rows of a cached data set are computed once.
-        let cached = rows.cache().await?;
+        let cached = rows.cache();
         cached.clone().count().await?;
         assert_eq!(count.value()?, 1031);
         cached.count().await?;
@@ -305,11 +331,11 @@ fn actions_count_twice(master: &'static str) -> Result<(), Failed> {
 fn kept_exchanges_count_again(master: &'static str) -> Result<(), Failed> {
     on(master, async |ctx| {
         let count = ctx.accumulator(0u64);
-        let pairs = ctx.parallelize(0..30i64, 3)?.with(&count)?.map(|count, n| {
+        let pairs = ctx.parallelize(0..30i64, 3).with(&count).map(|count, n| {
             count.add(1);
             (n % 3, n)
-        })?;
-        let sums = pairs.reduce_by_key(|a, b| a + b)?;
+        });
+        let sums = pairs.reduce_by_key(|a, b| a + b);
         for action in 1..=3 {
             assert_eq!(sums.clone().collect().await?.len(), 3);
             assert_eq!(count.value()?, 30 * action);
@@ -324,13 +350,13 @@ fn named(master: &'static str) -> Result<(), Failed> {
         let (bad, silent) = (ctx.accumulator_named("bad lines", 0u64), ctx.accumulator(0u64));
         let unused = ctx.accumulator_named("unused", 0u64);
         let lines = ["1", "x", "3", "y"].map(String::from);
-        let numbers = ctx.parallelize(lines, 2)?.with(&(bad, silent, unused))?.map(|(bad, silent, _), line| {
+        let numbers = ctx.parallelize(lines, 2).with(&(bad, silent, unused)).map(|(bad, silent, _), line| {
             silent.add(1);
             line.parse::<i64>().unwrap_or_else(|_| {
                 bad.add(1);
                 0
             })
-        })?;
+        });
         assert_eq!(numbers.clone().collect().await?, [1, 0, 3, 0]);
         numbers.collect().await?;
         let ended = told(&mut events).into_iter().filter_map(|event| match event {
@@ -367,14 +393,14 @@ fn kinds(master: &'static str) -> Result<(), Failed> {
         let last = ctx.accumulator(BTreeMap::<bool, Max<i64>>::new());
         let mean = ctx.accumulator(Mean::default());
         let value = (extremes.clone(), words.clone(), last.clone(), mean.clone());
-        let rows = ctx.parallelize(1..=9i64, 4)?.with(&value)?.map(|((max, min), words, last, mean), n| {
+        let rows = ctx.parallelize(1..=9i64, 4).with(&value).map(|((max, min), words, last, mean), n| {
             max.add(n);
             min.add(n);
             words.add((if n % 3 == 0 { "fizz" } else { "other" }.to_string(), 1));
             last.add((n % 2 == 0, n));
             mean.add(n as f64);
             n
-        })?;
+        });
         rows.collect().await?;
         assert_eq!(extremes.0.value()?, Max(Some(9)));
         assert_eq!(extremes.1.value()?, Min(Some(-1)));
@@ -389,10 +415,10 @@ fn kinds(master: &'static str) -> Result<(), Failed> {
 fn not_read_in_tasks(master: &'static str) -> Result<(), Failed> {
     on(master, async |ctx| {
         let count = ctx.accumulator(0i64);
-        let answers = ctx.parallelize(1..=2i64, 2)?.with(&count)?.map(|count, n| {
+        let answers = ctx.parallelize(1..=2i64, 2).with(&count).map(|count, n| {
             count.add(n);
             count.value().map_or_else(|error| error.to_string(), |value| value.to_string())
-        })?;
+        });
         for answer in answers.collect().await? {
             assert!(answer.contains("a task cannot read an accumulator"), "{answer}");
         }
