@@ -81,7 +81,7 @@ fn a_struct_a_reference_and_a_view_can_be_given() {
     let value = name();
     builder.push(&value);
     builder.push(value.as_view());
-    builder.push(NameView { first: "A", ..value.as_view() });
+    builder.push(Name::owned(value.as_view()));
     builder.push(value);
     let batch = builder.take_all().unwrap().remove(0);
     let views: Vec<NameView<'_>> = Rows::<Name>::of(&batch).unwrap().collect();
