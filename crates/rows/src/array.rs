@@ -23,12 +23,12 @@ impl<T: Row, const N: usize> Row for [T; N] {
         DataType::FixedSizeList(element::<T>(), N as i32)
     }
     fn reader<'a>(array: &'a ArrayRef, parents: Option<&NullBuffer>) -> Result<Self::Reader<'a>, Mismatch> {
-        no_nulls(array, parents)?;
         let Some(arrays) = array.as_fixed_size_list_opt().filter(|arrays| arrays.value_length() as usize == N) else {
             return Err(Mismatch::of_type(array.data_type(), &Self::data_type()));
         };
+        no_nulls(array, parents)?;
         let hidden = parents.map(|nulls| nulls.expand(N));
-        T::reader(arrays.values(), hidden.as_ref()).map_err(|error| error.within("item"))
+        T::reader(arrays.values(), hidden.as_ref()).map_err(|error| error.within("item").in_row(|element| element / N))
     }
     #[inline]
     fn view<'a>(reader: &Self::Reader<'a>, row: usize) -> Self::View<'a> {
@@ -46,6 +46,7 @@ impl<T: Row, const N: usize> Row for [T; N] {
     fn finish(builder: &mut Self::Builder, nulls: Option<NullBuffer>) -> ArrayRef {
         Arc::new(FixedSizeListArray::new(element::<T>(), N as i32, T::finish(builder, None), nulls))
     }
+    #[inline]
     fn size(builder: &Self::Builder) -> usize {
         T::size(builder)
     }

@@ -28,7 +28,9 @@ pub struct Rows<'a, T: Row> {
 impl<'a, T: Row> Rows<'a, T> {
     /// Prepares a batch with `T`'s columns. Errors: a column of another type, a NULL where `T` takes none.
     pub fn of(batch: &'a RecordBatch) -> Result<Self, Mismatch> {
-        Ok(Self { reader: T::reader_of(batch.columns())?, next: 0, length: batch.num_rows() })
+        let named = |error: Mismatch| error.in_batch(batch.schema_ref(), &schema_of::<T>());
+        let reader = T::reader_of(batch.columns()).map_err(named)?;
+        Ok(Self { reader, next: 0, length: batch.num_rows() })
     }
 
     /// The row at `index`, which must be less than the number of rows.
@@ -75,7 +77,8 @@ impl<T: Row> BatchBuilder<T> {
     pub fn push<E: Emit<Row = T>>(&mut self, row: E) {
         row.emit(&mut self.builder);
         self.rows += 1;
-        if self.rows.is_multiple_of(64) && (self.rows >= self.max_rows || T::size(&self.builder) > MAX_BYTES) {
+        // Each row is looked at, since a single one may be large. It costs next to nothing: lengths are compared.
+        if self.rows >= self.max_rows || T::size(&self.builder) > MAX_BYTES {
             self.close();
         }
     }
@@ -85,16 +88,25 @@ impl<T: Row> BatchBuilder<T> {
         self.rows
     }
 
+    #[cold]
+    #[inline(never)]
     fn close(&mut self) {
         let rows = std::mem::take(&mut self.rows);
-        if rows > 0 {
-            let columns = T::finish_columns(&mut self.builder);
-            let options = RecordBatchOptions::new().with_row_count(Some(rows));
-            self.full.push(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options));
+        if rows == 0 {
+            return;
         }
+        if T::size(&self.builder) == usize::MAX {
+            self.builder = T::Builder::default();
+            let text =
+                "a row has a text of more than 2 GiB or a list of more than 2^31 elements: make several rows of it";
+            return self.full.push(Err(ArrowError::InvalidArgumentError(text.to_owned())));
+        }
+        let columns = T::finish_columns(&mut self.builder);
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        self.full.push(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options));
     }
 
-    /// The full batches so far. Errors: the schema given is not that of `T`.
+    /// The full batches so far. Errors: the schema given is not that of `T`; a row was too large.
     pub fn take_full(&mut self) -> Result<Vec<RecordBatch>, ArrowError> {
         std::mem::take(&mut self.full).into_iter().collect()
     }

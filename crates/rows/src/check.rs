@@ -60,7 +60,33 @@ impl Mismatch {
         match self {
             Self::Type { column, have, want } => Self::Type { column: path(column), have, want },
             Self::Null { column, row } => Self::Null { column: path(column), row },
+            Self::Missing { column, names } => Self::Missing { column: path(column), names },
             other => other,
+        }
+    }
+
+    /// The same, for a column whose rows are elements of those of another.
+    pub(crate) fn in_row(self, row_of: impl FnOnce(usize) -> usize) -> Self {
+        match self {
+            Self::Null { column, row } => Self::Null { column, row: row_of(row) },
+            other => other,
+        }
+    }
+
+    /// The same, with the names that a batch has instead of the Rust type's.
+    pub(crate) fn in_batch(self, have: &Schema, want: &Schema) -> Self {
+        let own = |path: String| {
+            let named = want.fields().iter().zip(have.fields()).find_map(|(want, have)| {
+                let below = path.strip_prefix(want.name().as_str())?;
+                (below.is_empty() || below.starts_with('.')).then(|| format!("{}{below}", have.name()))
+            });
+            named.unwrap_or(path)
+        };
+        match self {
+            Self::Type { column, have, want } => Self::Type { column: own(column), have, want },
+            Self::Null { column, row } => Self::Null { column: own(column), row },
+            Self::Missing { column, names } => Self::Missing { column: own(column), names },
+            Self::Count { want, .. } => Self::Count { have: have.fields().len(), names: names(have.fields()), want },
         }
     }
 
@@ -74,6 +100,9 @@ pub(crate) fn no_nulls(array: &ArrayRef, parents: Option<&NullBuffer>) -> Result
     let Some(nulls) = array.logical_nulls().filter(|nulls| nulls.null_count() > 0) else {
         return Ok(());
     };
+    if parents.is_some_and(|above| above.contains(&nulls)) {
+        return Ok(());
+    }
     let wrong = (0..array.len()).find(|row| nulls.is_null(*row) && parents.is_none_or(|above| above.is_valid(*row)));
     match wrong {
         Some(row) => Err(Mismatch::Null { column: String::new(), row }),
@@ -92,7 +121,8 @@ pub(crate) fn reads_as(have: &DataType, want: &DataType) -> bool {
             n == m && reads_as(have.data_type(), want.data_type())
         }
         (Struct(have), Struct(want)) => {
-            have.len() == want.len() && have.iter().zip(want).all(|(h, w)| reads_as(h.data_type(), w.data_type()))
+            let reads = |(place, want): (&usize, &FieldRef)| reads_as(have[*place].data_type(), want.data_type());
+            places_in(have, want).is_ok_and(|places| places.iter().zip(want).all(reads))
         }
         _ => have == want,
     }
@@ -101,19 +131,7 @@ pub(crate) fn reads_as(have: &DataType, want: &DataType) -> bool {
 /// The places of `T`'s columns in a schema: tuples by position, structs with names of their own by name.
 pub fn places<T: Row>(have: &Schema) -> Result<Vec<usize>, Mismatch> {
     let want = crate::schema_of::<T>();
-    let names = || have.fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>().join(", ");
-    let places: Vec<usize> = if is_tuple(want.fields()) {
-        if have.fields().len() != want.fields().len() {
-            return Err(Mismatch::Count { have: have.fields().len(), names: names(), want: want.fields().len() });
-        }
-        (0..want.fields().len()).collect()
-    } else {
-        let place = |field: &FieldRef| {
-            let missing = || Mismatch::Missing { column: field.name().clone(), names: names() };
-            have.index_of(field.name()).map_err(|_| missing())
-        };
-        want.fields().iter().map(place).collect::<Result<_, _>>()?
-    };
+    let places = places_in(have.fields(), want.fields())?;
     for (place, want) in places.iter().zip(want.fields()) {
         let have = have.field(*place);
         if !reads_as(have.data_type(), want.data_type()) {
@@ -121,6 +139,25 @@ pub fn places<T: Row>(have: &Schema) -> Result<Vec<usize>, Mismatch> {
         }
     }
     Ok(places)
+}
+
+/// The places among `have` of the columns wanted, whatever their types.
+pub(crate) fn places_in(have: &Fields, want: &Fields) -> Result<Vec<usize>, Mismatch> {
+    if !is_tuple(want) {
+        let place = |field: &FieldRef| {
+            let found = have.iter().position(|other| other.name() == field.name());
+            found.ok_or_else(|| Mismatch::Missing { column: field.name().clone(), names: names(have) })
+        };
+        return want.iter().map(place).collect();
+    }
+    match have.len() == want.len() {
+        true => Ok((0..want.len()).collect()),
+        false => Err(Mismatch::Count { have: have.len(), names: names(have), want: want.len() }),
+    }
+}
+
+fn names(fields: &Fields) -> String {
+    fields.iter().map(|field| field.name().as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// Whether columns have no names of their own.

@@ -22,12 +22,17 @@
 //! | tuples | `Struct` of `_1`, `_2`, … | tuple of views |
 //! | a struct with `#[derive(Row)]` | `Struct` of its fields | a struct of views |
 //!
-//! The outermost struct of a data set is its columns; everything else stands in one column `_1`.
+//! The outermost struct of a data set is its columns; everything else stands in one column `_1`. Columns are found by
+//! their names for structs, by their places for tuples.
+//!
+//! Times are cut to microseconds when written, and compared so as keys. Dates and times that `chrono` cannot hold (more
+//! than 262,000 years away) are read as the nearest it can.
 //!
 //! | room | what lives there |
 //! |---|---|
 //! | [`row`] | the traits [`Row`], [`Emit`], [`Key`] |
 //! | `primitive`, `text`, `time`, `option`, `list`, `array`, `tuple` | what implements them |
+//! | `support` | columns side by side, for tuples and for the code that `#[derive(Row)]` makes |
 //! | [`batch`] | whole record batches as rows and back |
 //! | [`check`] | whether columns fit a type, and what differs |
 
@@ -37,20 +42,18 @@ pub mod check;
 mod list;
 mod option;
 mod primitive;
+#[cfg(doctest)]
+mod refused;
 pub mod row;
+#[doc(hidden)]
+pub mod support;
 mod text;
 mod time;
 mod tuple;
 
 pub use batch::{BatchBuilder, Rows, schema_of};
 pub use check::Mismatch;
+pub use dpark_rows_derive::Row;
 pub use list::List;
 pub use option::Nullable;
 pub use row::{Emit, Key, Row};
-
-/// For code made by `#[derive(Row)]`.
-#[doc(hidden)]
-pub mod support {
-    pub use crate::tuple::{Nulls, child, struct_array};
-    pub use arrow;
-}

@@ -3,7 +3,7 @@
 use crate::check::Mismatch;
 use crate::primitive::Plain;
 use crate::row::{Emit, Key, Row};
-use arrow::array::{Array, ArrayRef, AsArray, ListArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanBufferBuilder, ListArray};
 use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Field};
 use std::cmp::Ordering;
@@ -15,20 +15,23 @@ use std::sync::Arc;
 pub struct Lists<T: Row> {
     ends: Vec<i32>,
     elements: T::Builder,
+    /// A list did not fit. The size tells of it, before anything is finished.
+    overflow: bool,
 }
 
 impl<T: Row> Default for Lists<T> {
     fn default() -> Self {
-        Self { ends: vec![0], elements: T::Builder::default() }
+        Self { ends: vec![0], elements: T::Builder::default(), overflow: false }
     }
 }
 
 impl<T: Row> Lists<T> {
     fn close(&mut self, length: usize) {
-        let end = self.ends.last().map_or(0, |end| *end as usize) + length;
-        // Builders are emptied long before; see `BatchBuilder`.
-        assert!(end <= i32::MAX as usize, "more than 2^31 elements of lists in one batch");
-        self.ends.push(end as i32);
+        let start = self.ends.last().map_or(0, |end| *end as usize);
+        match i32::try_from(start + length) {
+            Ok(end) => self.ends.push(end),
+            Err(_) => self.overflow = true,
+        }
     }
 }
 
@@ -44,6 +47,15 @@ impl Ends<'_> {
             Self::Small(ends) => ends[row] as usize,
             Self::Large(ends) => ends[row] as usize,
         }
+    }
+
+    /// The list in which an element stands.
+    fn row_of(&self, element: usize) -> usize {
+        let above = match self {
+            Self::Small(ends) => ends.partition_point(|end| *end as usize <= element),
+            Self::Large(ends) => ends.partition_point(|end| *end as usize <= element),
+        };
+        above.saturating_sub(1)
     }
 }
 
@@ -161,14 +173,20 @@ fn element<T: Row>() -> Arc<Field> {
     Arc::new(Field::new("item", T::data_type(), T::NULLABLE))
 }
 
-/// Which elements stand below a NULL list.
-fn below(nulls: Option<&NullBuffer>, ends: Ends<'_>, rows: usize, elements: usize) -> Option<NullBuffer> {
-    let nulls = nulls.filter(|nulls| nulls.null_count() > 0)?;
-    let mut valid = vec![true; elements];
-    for row in (0..rows).filter(|row| nulls.is_null(*row)) {
-        valid[ends.at(row)..ends.at(row + 1)].fill(false);
+/// Which elements are not to be looked at: those below a NULL list, and those that a slice of the column left out.
+fn hidden(nulls: Option<&NullBuffer>, ends: Ends<'_>, rows: usize, elements: usize) -> Option<NullBuffer> {
+    let nulls = nulls.filter(|nulls| nulls.null_count() > 0);
+    if nulls.is_none() && ends.at(0) == 0 && ends.at(rows) == elements {
+        return None;
     }
-    Some(NullBuffer::from(valid))
+    let mut seen = BooleanBufferBuilder::new(elements);
+    seen.append_n(ends.at(0), false);
+    match nulls {
+        Some(nulls) => (0..rows).for_each(|row| seen.append_n(ends.at(row + 1) - ends.at(row), nulls.is_valid(row))),
+        None => seen.append_n(ends.at(rows) - ends.at(0), true),
+    }
+    seen.append_n(elements - ends.at(rows), false);
+    Some(NullBuffer::new(seen.finish()))
 }
 
 impl<T: Row> Row for Vec<T> {
@@ -180,7 +198,6 @@ impl<T: Row> Row for Vec<T> {
         DataType::List(element::<T>())
     }
     fn reader<'a>(array: &'a ArrayRef, parents: Option<&NullBuffer>) -> Result<Self::Reader<'a>, Mismatch> {
-        crate::check::no_nulls(array, parents)?;
         let (ends, values) = if let Some(lists) = array.as_list_opt::<i32>() {
             (Ends::Small(lists.value_offsets()), lists.values())
         } else if let Some(lists) = array.as_list_opt::<i64>() {
@@ -188,8 +205,10 @@ impl<T: Row> Row for Vec<T> {
         } else {
             return Err(Mismatch::of_type(array.data_type(), &Self::data_type()));
         };
-        let hidden = below(parents, ends, array.len(), values.len());
-        let elements = T::reader(values, hidden.as_ref()).map_err(|error| error.within("item"))?;
+        crate::check::no_nulls(array, parents)?;
+        let hidden = hidden(parents, ends, array.len(), values.len());
+        let elements = T::reader(values, hidden.as_ref());
+        let elements = elements.map_err(|error| error.within("item").in_row(|element| ends.row_of(element)))?;
         Ok(ListReader { ends, elements })
     }
     #[inline]
@@ -208,13 +227,15 @@ impl<T: Row> Row for Vec<T> {
         builder.close(0);
     }
     fn finish(builder: &mut Self::Builder, nulls: Option<NullBuffer>) -> ArrayRef {
+        assert!(!builder.overflow, "a builder of which the size is usize::MAX is finished");
         let ends = std::mem::replace(&mut builder.ends, vec![0]);
         // SAFETY: ends start at 0 and only grow.
         let ends = unsafe { OffsetBuffer::new_unchecked(ScalarBuffer::from(ends)) };
         Arc::new(ListArray::new(element::<T>(), ends, T::finish(&mut builder.elements, None), nulls))
     }
+    #[inline]
     fn size(builder: &Self::Builder) -> usize {
-        T::size(&builder.elements) + 4 * builder.ends.len()
+        if builder.overflow { usize::MAX } else { T::size(&builder.elements).saturating_add(4 * builder.ends.len()) }
     }
 }
 

@@ -55,6 +55,7 @@ impl<T: Row> Row for Option<T> {
         let nulls = NullBuffer::union(builder.nulls.finish().as_ref(), nulls.as_ref());
         T::finish(&mut builder.values, nulls)
     }
+    #[inline]
     fn size(builder: &Self::Builder) -> usize {
         T::size(&builder.values)
     }

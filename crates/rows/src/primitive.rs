@@ -66,6 +66,7 @@ macro_rules! number {
             fn finish(builder: &mut Self::Builder, nulls: Option<NullBuffer>) -> ArrayRef {
                 finished::<$arrow>(builder, nulls)
             }
+            #[inline]
             fn size(builder: &Self::Builder) -> usize {
                 builder.len() * size_of::<$rust>()
             }
@@ -152,6 +153,7 @@ macro_rules! word {
             fn finish(builder: &mut Self::Builder, nulls: Option<NullBuffer>) -> ArrayRef {
                 finished::<$arrow>(builder, nulls)
             }
+            #[inline]
             fn size(builder: &Self::Builder) -> usize {
                 builder.len() * size_of::<$as>()
             }
@@ -213,8 +215,9 @@ impl Row for bool {
     fn finish(builder: &mut Self::Builder, nulls: Option<NullBuffer>) -> ArrayRef {
         Arc::new(BooleanArray::new(builder.0.finish(), nulls))
     }
+    #[inline]
     fn size(builder: &Self::Builder) -> usize {
-        builder.0.len() / 8
+        builder.0.len().div_ceil(8)
     }
 }
 

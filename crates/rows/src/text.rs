@@ -15,37 +15,52 @@ use std::sync::Arc;
 
 /// Values one after another, and where each ends.
 #[derive(Debug)]
-pub struct Pieces {
+struct Pieces {
     ends: Vec<i32>,
     bytes: Vec<u8>,
+    /// A value did not fit. The size tells of it, before anything is finished.
+    overflow: bool,
 }
 
 impl Default for Pieces {
     fn default() -> Self {
-        Self { ends: vec![0], bytes: vec![] }
+        Self { ends: vec![0], bytes: vec![], overflow: false }
     }
 }
 
 impl Pieces {
     #[inline]
     fn push(&mut self, piece: &[u8]) {
-        self.bytes.extend_from_slice(piece);
-        // Builders are emptied long before; see `BatchBuilder`.
-        assert!(self.bytes.len() <= i32::MAX as usize, "more than 2 GiB of text in one batch");
-        self.ends.push(self.bytes.len() as i32);
+        match i32::try_from(self.bytes.len() + piece.len()) {
+            Ok(end) => {
+                self.bytes.extend_from_slice(piece);
+                self.ends.push(end);
+            }
+            Err(_) => self.overflow = true,
+        }
     }
 
     fn take(&mut self) -> (OffsetBuffer<i32>, Buffer) {
-        let Self { ends, bytes } = std::mem::take(self);
+        let Self { ends, bytes, overflow } = std::mem::take(self);
+        assert!(!overflow, "a builder of which the size is usize::MAX is finished");
         // SAFETY: ends start at 0 and only grow.
         let ends = unsafe { OffsetBuffer::new_unchecked(ScalarBuffer::from(ends)) };
         (ends, Buffer::from_vec(bytes))
     }
 
+    #[inline]
     fn size(&self) -> usize {
-        self.bytes.len() + 4 * self.ends.len()
+        if self.overflow { usize::MAX } else { self.bytes.len() + 4 * self.ends.len() }
     }
 }
+
+/// Collects text. Not the builder of bytes: what is in here is known to be UTF-8.
+#[derive(Debug, Default)]
+pub struct TextBuilder(Pieces);
+
+/// Collects bytes.
+#[derive(Debug, Default)]
+pub struct BlobBuilder(Pieces);
 
 /// A column of text.
 #[derive(Debug, Clone, Copy)]
@@ -61,7 +76,7 @@ pub enum Texts<'a> {
 impl Row for String {
     type View<'a> = &'a str;
     type Reader<'a> = Texts<'a>;
-    type Builder = Pieces;
+    type Builder = TextBuilder;
     fn data_type() -> DataType {
         DataType::Utf8
     }
@@ -90,38 +105,40 @@ impl Row for String {
     fn as_view(&self) -> &str {
         self
     }
-    fn emit_default(builder: &mut Pieces) {
-        builder.push(b"");
+    fn emit_default(builder: &mut TextBuilder) {
+        builder.0.push(b"");
     }
-    fn finish(builder: &mut Pieces, nulls: Option<NullBuffer>) -> ArrayRef {
-        let (ends, bytes) = builder.take();
-        // SAFETY: each piece was a whole `str`.
+    fn finish(builder: &mut TextBuilder, nulls: Option<NullBuffer>) -> ArrayRef {
+        let (ends, bytes) = builder.0.take();
+        assert!(nulls.as_ref().is_none_or(|nulls| nulls.len() + 1 == ends.len()), "NULLs of another column");
+        // SAFETY: each piece was a whole `str`, and there are as many as NULLs and values.
         Arc::new(unsafe { StringArray::new_unchecked(ends, bytes, nulls) })
     }
-    fn size(builder: &Pieces) -> usize {
-        builder.size()
+    #[inline]
+    fn size(builder: &TextBuilder) -> usize {
+        builder.0.size()
     }
 }
 
 impl Emit for &str {
     type Row = String;
     #[inline]
-    fn emit(self, builder: &mut Pieces) {
-        builder.push(self.as_bytes());
+    fn emit(self, builder: &mut TextBuilder) {
+        builder.0.push(self.as_bytes());
     }
 }
 
 impl Emit for String {
     type Row = String;
-    fn emit(self, builder: &mut Pieces) {
-        builder.push(self.as_bytes());
+    fn emit(self, builder: &mut TextBuilder) {
+        builder.0.push(self.as_bytes());
     }
 }
 
 impl Emit for &String {
     type Row = String;
-    fn emit(self, builder: &mut Pieces) {
-        builder.push(self.as_bytes());
+    fn emit(self, builder: &mut TextBuilder) {
+        builder.0.push(self.as_bytes());
     }
 }
 
@@ -140,7 +157,7 @@ pub enum Blobs<'a> {
 impl Row for Bytes {
     type View<'a> = &'a [u8];
     type Reader<'a> = Blobs<'a>;
-    type Builder = Pieces;
+    type Builder = BlobBuilder;
     fn data_type() -> DataType {
         DataType::Binary
     }
@@ -169,30 +186,31 @@ impl Row for Bytes {
     fn as_view(&self) -> &[u8] {
         self
     }
-    fn emit_default(builder: &mut Pieces) {
-        builder.push(b"");
+    fn emit_default(builder: &mut BlobBuilder) {
+        builder.0.push(b"");
     }
-    fn finish(builder: &mut Pieces, nulls: Option<NullBuffer>) -> ArrayRef {
-        let (ends, bytes) = builder.take();
+    fn finish(builder: &mut BlobBuilder, nulls: Option<NullBuffer>) -> ArrayRef {
+        let (ends, bytes) = builder.0.take();
         Arc::new(BinaryArray::new(ends, bytes, nulls))
     }
-    fn size(builder: &Pieces) -> usize {
-        builder.size()
+    #[inline]
+    fn size(builder: &BlobBuilder) -> usize {
+        builder.0.size()
     }
 }
 
 impl Emit for &[u8] {
     type Row = Bytes;
     #[inline]
-    fn emit(self, builder: &mut Pieces) {
-        builder.push(self);
+    fn emit(self, builder: &mut BlobBuilder) {
+        builder.0.push(self);
     }
 }
 
 impl Emit for Bytes {
     type Row = Bytes;
-    fn emit(self, builder: &mut Pieces) {
-        builder.push(&self);
+    fn emit(self, builder: &mut BlobBuilder) {
+        builder.0.push(&self);
     }
 }
 

@@ -43,6 +43,7 @@ impl Row for NaiveDate {
     fn finish(builder: &mut Self::Builder, nulls: Option<NullBuffer>) -> ArrayRef {
         finished::<Date32Type>(builder, nulls)
     }
+    #[inline]
     fn size(builder: &Self::Builder) -> usize {
         builder.len() * 4
     }
@@ -120,6 +121,7 @@ macro_rules! time {
                 );
                 std::sync::Arc::new(array.with_data_type(Self::data_type()))
             }
+            #[inline]
             fn size(builder: &Self::Builder) -> usize {
                 builder.len() * 8
             }
@@ -133,9 +135,37 @@ macro_rules! time {
     };
 }
 
-time!(NaiveDateTime, None, |time: DateTime<Utc>| time.naive_utc(), |time: NaiveDateTime| time
-    .and_utc()
-    .timestamp_micros());
-time!(DateTime<Utc>, Some("UTC".into()), |time| time, |time: DateTime<Utc>| time.timestamp_micros());
+time!(NaiveDateTime, None, |time: DateTime<Utc>| time.naive_utc(), naive_micros);
+time!(DateTime<Utc>, Some("UTC".into()), |time| time, micros);
 
-key!(NaiveDate, NaiveDateTime, DateTime<Utc>);
+key!(NaiveDate);
+
+/// Times are compared as they are written, in microseconds: else two keys could become the same one by being stored.
+macro_rules! time_key {
+    ($($rust:ty, $micros:expr;)*) => {$(
+        impl Key for $rust {
+            fn same(a: Self::View<'_>, b: Self::View<'_>) -> bool {
+                $micros(a) == $micros(b)
+            }
+            fn order(a: Self::View<'_>, b: Self::View<'_>) -> Ordering {
+                $micros(a).cmp(&$micros(b))
+            }
+            fn hash<H: Hasher>(view: Self::View<'_>, state: &mut H) {
+                state.write_i64($micros(view));
+            }
+        }
+    )*};
+}
+
+time_key! {
+    NaiveDateTime, naive_micros;
+    DateTime<Utc>, micros;
+}
+
+fn naive_micros(time: NaiveDateTime) -> i64 {
+    micros(time.and_utc())
+}
+
+fn micros(time: DateTime<Utc>) -> i64 {
+    time.timestamp_micros()
+}

@@ -2,66 +2,33 @@
 
 use crate::check::Mismatch;
 use crate::row::{Emit, Key, Row};
-use arrow::array::{Array, ArrayRef, AsArray, StructArray};
+use crate::support::{Columns, fields, finish_struct, named};
+use arrow::array::ArrayRef;
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::{DataType, Field, Fields};
+use arrow::datatypes::{DataType, Fields};
 use std::cmp::Ordering;
 use std::hash::Hasher;
-use std::sync::Arc;
-
-/// The columns of a struct's column, and which of its rows are NULL, itself or above.
-pub type Nulls = Option<NullBuffer>;
-
-/// The columns of `array`, which must be a struct with as many as `want`.
-pub fn struct_array<'a>(
-    array: &'a ArrayRef,
-    parents: Option<&NullBuffer>,
-    want: &Fields,
-) -> Result<(&'a [ArrayRef], Nulls), Mismatch> {
-    match array.as_struct_opt() {
-        Some(found) if found.columns().len() == want.len() => {
-            crate::check::no_nulls(array, parents)?;
-            Ok((found.columns(), parents.cloned()))
-        }
-        _ => Err(Mismatch::of_type(array.data_type(), &DataType::Struct(want.clone()))),
-    }
-}
-
-/// Prepares the column at `index` of a struct.
-pub fn child<'a, T: Row>(
-    columns: &'a [ArrayRef],
-    index: usize,
-    parents: Option<&NullBuffer>,
-    fields: &Fields,
-) -> Result<T::Reader<'a>, Mismatch> {
-    let name = || fields.get(index).map_or_else(String::new, |field| field.name().clone());
-    match columns.get(index) {
-        Some(column) => T::reader(column, parents).map_err(|error| error.within(&name())),
-        None => Err(Mismatch::Missing { column: name(), names: format!("only {} columns", columns.len()) }),
-    }
-}
 
 macro_rules! tuple {
-    ($($t:ident $index:tt),*) => {
+    ($($t:ident $index:tt $number:literal),*) => {
         impl<$($t: Row),*> Row for ($($t,)*) {
             type View<'a> = ($($t::View<'a>,)*);
             type Reader<'a> = ($($t::Reader<'a>,)*);
             type Builder = ($($t::Builder,)*);
 
             fn data_type() -> DataType {
-                DataType::Struct(fields([$(($t::data_type(), $t::NULLABLE)),*]))
+                DataType::Struct(fields::<Self>())
             }
             fn columns() -> Option<Fields> {
-                Some(fields([$(($t::data_type(), $t::NULLABLE)),*]))
+                Some(named(vec![$((concat!("_", $number), $t::data_type(), $t::NULLABLE)),*]))
             }
             fn reader<'a>(array: &'a ArrayRef, parents: Option<&NullBuffer>) -> Result<Self::Reader<'a>, Mismatch> {
-                let fields = fields([$(($t::data_type(), $t::NULLABLE)),*]);
-                let (columns, nulls) = struct_array(array, parents, &fields)?;
-                Ok(($(child::<$t>(columns, $index, nulls.as_ref(), &fields)?,)*))
+                let columns = Columns::of_struct(array, parents, fields::<Self>())?;
+                Ok(($(columns.reader::<$t>($index)?,)*))
             }
             fn reader_of<'a>(columns: &'a [ArrayRef]) -> Result<Self::Reader<'a>, Mismatch> {
-                let fields = fields([$(($t::data_type(), $t::NULLABLE)),*]);
-                Ok(($(child::<$t>(columns, $index, None, &fields)?,)*))
+                let columns = Columns::of_batch(columns, fields::<Self>())?;
+                Ok(($(columns.reader::<$t>($index)?,)*))
             }
             #[inline]
             fn view<'a>(reader: &Self::Reader<'a>, row: usize) -> Self::View<'a> {
@@ -78,14 +45,14 @@ macro_rules! tuple {
                 $($t::emit_default(&mut builder.$index);)*
             }
             fn finish(builder: &mut Self::Builder, nulls: Option<NullBuffer>) -> ArrayRef {
-                let fields = fields([$(($t::data_type(), $t::NULLABLE)),*]);
-                Arc::new(StructArray::new(fields, Self::finish_columns(builder), nulls))
+                finish_struct::<Self>(builder, nulls)
             }
             fn finish_columns(builder: &mut Self::Builder) -> Vec<ArrayRef> {
                 vec![$($t::finish(&mut builder.$index, None)),*]
             }
+            #[inline]
             fn size(builder: &Self::Builder) -> usize {
-                0 $(+ $t::size(&builder.$index))*
+                0usize$(.saturating_add($t::size(&builder.$index)))*
             }
         }
 
@@ -113,18 +80,13 @@ macro_rules! tuple {
     };
 }
 
-fn fields<const N: usize>(columns: [(DataType, bool); N]) -> Fields {
-    let named = columns.into_iter().enumerate();
-    named.map(|(i, (data_type, nullable))| Field::new(format!("_{}", i + 1), data_type, nullable)).collect()
-}
-
-tuple!(A 0);
-tuple!(A 0, B 1);
-tuple!(A 0, B 1, C 2);
-tuple!(A 0, B 1, C 2, D 3);
-tuple!(A 0, B 1, C 2, D 3, E 4);
-tuple!(A 0, B 1, C 2, D 3, E 4, F 5);
-tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
-tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
-tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8);
-tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9);
+tuple!(A 0 1);
+tuple!(A 0 1, B 1 2);
+tuple!(A 0 1, B 1 2, C 2 3);
+tuple!(A 0 1, B 1 2, C 2 3, D 3 4);
+tuple!(A 0 1, B 1 2, C 2 3, D 3 4, E 4 5);
+tuple!(A 0 1, B 1 2, C 2 3, D 3 4, E 4 5, F 5 6);
+tuple!(A 0 1, B 1 2, C 2 3, D 3 4, E 4 5, F 5 6, G 6 7);
+tuple!(A 0 1, B 1 2, C 2 3, D 3 4, E 4 5, F 5 6, G 6 7, H 7 8);
+tuple!(A 0 1, B 1 2, C 2 3, D 3 4, E 4 5, F 5 6, G 6 7, H 7 8, I 8 9);
+tuple!(A 0 1, B 1 2, C 2 3, D 3 4, E 4 5, F 5 6, G 6 7, H 7 8, I 8 9, J 9 10);
