@@ -14,6 +14,7 @@ use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
@@ -156,6 +157,8 @@ impl Work {
             NullEquality::NullEqualsNull,
             false,
         )?;
+        // A join may make many batches of one: it gives way, so that its task can be cancelled.
+        let exec = CooperativeExec::new(Arc::new(exec));
         self.current = Some((exec.execute(0, Arc::clone(&self.context))?, build_is_left));
         Ok(())
     }
