@@ -20,7 +20,7 @@ type Case = fn(&'static str) -> Result<(), Failed>;
 fn main() {
     dpark::init();
     let args = Arguments::from_args();
-    let cases: [(&str, Case); 14] = [
+    let cases: [(&str, Case); 15] = [
         ("broadcast", broadcast),
         ("decoded_once", decoded_once),
         ("about_one_copy", about_one_copy),
@@ -30,6 +30,7 @@ fn main() {
         ("not_nested", not_nested),
         ("large_argument", large_argument),
         ("retries_count_once", retries_count_once),
+        ("lost_executors", lost_executors),
         ("actions_count_twice", actions_count_twice),
         ("kept_exchanges_count_again", kept_exchanges_count_again),
         ("named", named),
@@ -274,6 +275,31 @@ fn retries_count_once(master: &'static str) -> Result<(), Failed> {
         assert_eq!(list, (0..100).collect::<Vec<_>>());
         let failed = told(&mut events).into_iter().filter(|event| matches!(event, EngineEvent::TaskFailed { .. }));
         assert_eq!(failed.count(), 1);
+        Ok(())
+    })
+}
+
+/// An executor dies, which others may have been told to fetch from; its partitions run again elsewhere.
+fn lost_executors(master: &'static str) -> Result<(), Failed> {
+    if is_local(master) {
+        return Ok(());
+    }
+    let dir = tempfile::tempdir()?;
+    let marker = dir.path().join("died").display().to_string();
+    on(master, async |ctx| {
+        let count = ctx.accumulator(0i64);
+        let large = ctx.broadcast(vec![3u8; 5 << 20])?;
+        let rows = ctx.parallelize(0..40i64, 10)?.with(&(large, count.clone(), marker))?;
+        let rows = rows.map(|(large, count, marker), n| {
+            count.add(1);
+            if n == 19 && File::create_new(Path::new(marker)).is_ok() {
+                std::process::abort();
+            }
+            std::thread::sleep(Duration::from_millis(10));
+            i64::from(large[n as usize * 1000]) * n
+        })?;
+        assert_eq!(rows.collect().await?, (0..40).map(|n| 3 * n).collect::<Vec<_>>());
+        assert_eq!(count.value()?, 40);
         Ok(())
     })
 }
