@@ -51,6 +51,8 @@ mod text;
 mod time;
 mod tuple;
 
+pub use {bytes, chrono};
+
 pub use batch::{BatchBuilder, Rows, schema_of};
 pub use check::Mismatch;
 pub use dpark_rows_derive::Row;

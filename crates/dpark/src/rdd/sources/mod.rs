@@ -1,6 +1,9 @@
-//! Where rows come from: the program itself here, files in [`files`].
+//! Where rows come from: the program itself here, files in [`Files`].
 
-pub mod files;
+mod files;
+
+pub use dpark_formats::{Codec, CsvDialect};
+pub use files::Files;
 
 use super::closure::function;
 use super::{Rdd, Row};
