@@ -6,8 +6,9 @@
 use crate::input::Input;
 use crate::view;
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 
 /// All that is made for a struct.
 pub(crate) fn expand(input: &Input) -> TokenStream {
@@ -27,6 +28,13 @@ pub(crate) fn expand(input: &Input) -> TokenStream {
         )]
         const _: () = { #helpers #row #emits #key };
     }
+}
+
+/// Each field's type as what it must be, at the place of the field: there an error is shown if it is not.
+fn casts(input: &Input, what: &str) -> Vec<TokenStream> {
+    let (rows, what) = (&input.rows, format_ident!("{what}"));
+    let cast = |ty: &syn::Type| quote_spanned!(ty.span()=> <#ty as #rows::#what>);
+    input.fields.iter().map(|field| cast(&field.ty)).collect()
 }
 
 struct Names {
@@ -52,15 +60,16 @@ fn view_struct(input: &Input, names: &Names) -> TokenStream {
 
 /// The reader and the builder, and what they and the view derive.
 fn helpers(input: &Input, Names { view, reader, builder }: &Names) -> TokenStream {
-    let (vis, rows) = (&input.vis, &input.rows);
-    let (fields, types): (Vec<_>, Vec<_>) = input.fields.iter().map(|field| (&field.name, &field.ty)).unzip();
+    let vis = &input.vis;
+    let fields: Vec<_> = input.fields.iter().map(|field| &field.name).collect();
+    let casts = casts(input, "Row");
     let view_name = view.to_string();
     let labels = fields.iter().map(|field| field.unraw().to_string());
     quote! {
         #[doc(hidden)]
-        #vis struct #reader<'a> { #(#fields: <#types as #rows::Row>::Reader<'a>,)* }
+        #vis struct #reader<'a> { #(#fields: #casts::Reader<'a>,)* }
         #[doc(hidden)]
-        #vis struct #builder { #(#fields: <#types as #rows::Row>::Builder,)* }
+        #vis struct #builder { #(#fields: #casts::Builder,)* }
 
         #[automatically_derived]
         impl ::core::clone::Clone for #reader<'_> {
@@ -85,7 +94,7 @@ fn helpers(input: &Input, Names { view, reader, builder }: &Names) -> TokenStrea
         #[automatically_derived]
         impl<'a> ::core::fmt::Debug for #view<'a>
         where
-            #(<#types as #rows::Row>::View<'a>: ::core::fmt::Debug,)*
+            #(#casts::View<'a>: ::core::fmt::Debug,)*
         {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 let mut shown = f.debug_struct(#view_name);
@@ -99,6 +108,7 @@ fn helpers(input: &Input, Names { view, reader, builder }: &Names) -> TokenStrea
 fn row(input: &Input, Names { view, reader, builder }: &Names) -> TokenStream {
     let (name, rows) = (&input.name, &input.rows);
     let (fields, types): (Vec<_>, Vec<_>) = input.fields.iter().map(|field| (&field.name, &field.ty)).unzip();
+    let casts = casts(input, "Row");
     let columns = input.fields.iter().map(|field| &field.column);
     let index: Vec<usize> = (0..fields.len()).collect();
     let support = quote!(#rows::support);
@@ -117,7 +127,7 @@ fn row(input: &Input, Names { view, reader, builder }: &Names) -> TokenStream {
             }
             fn columns() -> ::core::option::Option<#support::Fields> {
                 ::core::option::Option::Some(#support::named(::std::vec![#(
-                    (#columns, <#types as #rows::Row>::data_type(), <#types as #rows::Row>::NULLABLE),
+                    (#columns, #casts::data_type(), #casts::NULLABLE),
                 )*]))
             }
             fn reader<'a>(array: &'a #support::ArrayRef, parents: #parents) -> #result {
@@ -130,29 +140,29 @@ fn row(input: &Input, Names { view, reader, builder }: &Names) -> TokenStream {
             }
             #[inline]
             fn view<'a>(reader: &Self::Reader<'a>, row: ::core::primitive::usize) -> Self::View<'a> {
-                #view { #(#fields: <#types as #rows::Row>::view(&reader.#fields, row),)* }
+                #view { #(#fields: #casts::view(&reader.#fields, row),)* }
             }
             fn owned(view: Self::View<'_>) -> Self {
-                Self { #(#fields: <#types as #rows::Row>::owned(view.#fields),)* }
+                Self { #(#fields: #casts::owned(view.#fields),)* }
             }
             #[inline]
             fn as_view(&self) -> Self::View<'_> {
-                #view { #(#fields: <#types as #rows::Row>::as_view(&self.#fields),)* }
+                #view { #(#fields: #casts::as_view(&self.#fields),)* }
             }
             fn emit_default(builder: &mut Self::Builder) {
-                #(<#types as #rows::Row>::emit_default(&mut builder.#fields);)*
+                #(#casts::emit_default(&mut builder.#fields);)*
             }
             fn finish(builder: &mut Self::Builder, nulls: #nulls) -> #support::ArrayRef {
                 #support::finish_struct::<Self>(builder, nulls)
             }
             fn finish_columns(builder: &mut Self::Builder) -> ::std::vec::Vec<#support::ArrayRef> {
                 ::std::vec![#(
-                    <#types as #rows::Row>::finish(&mut builder.#fields, ::core::option::Option::None),
+                    #casts::finish(&mut builder.#fields, ::core::option::Option::None),
                 )*]
             }
             #[inline]
             fn size(builder: &Self::Builder) -> ::core::primitive::usize {
-                0usize #(.saturating_add(<#types as #rows::Row>::size(&builder.#fields)))*
+                0usize #(.saturating_add(#casts::size(&builder.#fields)))*
             }
         }
     }
@@ -160,7 +170,8 @@ fn row(input: &Input, Names { view, reader, builder }: &Names) -> TokenStream {
 
 fn emits(input: &Input, Names { view, builder, .. }: &Names) -> TokenStream {
     let (name, rows) = (&input.name, &input.rows);
-    let (fields, types): (Vec<_>, Vec<_>) = input.fields.iter().map(|field| (&field.name, &field.ty)).unzip();
+    let fields: Vec<_> = input.fields.iter().map(|field| &field.name).collect();
+    let casts = casts(input, "Row");
     quote! {
         #[automatically_derived]
         impl #rows::Emit for #name {
@@ -183,7 +194,7 @@ fn emits(input: &Input, Names { view, builder, .. }: &Names) -> TokenStream {
             type Row = #name;
             #[inline]
             fn emit(self, builder: &mut #builder) {
-                #(#rows::Emit::emit(<#types as #rows::Row>::as_view(&self.#fields), &mut builder.#fields);)*
+                #(#rows::Emit::emit(#casts::as_view(&self.#fields), &mut builder.#fields);)*
             }
         }
     }
@@ -191,22 +202,23 @@ fn emits(input: &Input, Names { view, builder, .. }: &Names) -> TokenStream {
 
 fn key(input: &Input) -> Option<TokenStream> {
     let (name, rows) = (&input.name, &input.rows);
-    let (fields, types): (Vec<_>, Vec<_>) = input.fields.iter().map(|field| (&field.name, &field.ty)).unzip();
+    let fields: Vec<_> = input.fields.iter().map(|field| &field.name).collect();
+    let casts = casts(input, "Key");
     input.key.then(|| {
         quote! {
             #[automatically_derived]
             impl #rows::Key for #name {
                 #[inline]
                 fn same(a: Self::View<'_>, b: Self::View<'_>) -> ::core::primitive::bool {
-                    true #(&& <#types as #rows::Key>::same(a.#fields, b.#fields))*
+                    true #(&& #casts::same(a.#fields, b.#fields))*
                 }
                 fn order(a: Self::View<'_>, b: Self::View<'_>) -> ::core::cmp::Ordering {
                     ::core::cmp::Ordering::Equal
-                        #(.then_with(|| <#types as #rows::Key>::order(a.#fields, b.#fields)))*
+                        #(.then_with(|| #casts::order(a.#fields, b.#fields)))*
                 }
                 #[inline]
                 fn hash<__H: ::core::hash::Hasher>(view: Self::View<'_>, state: &mut __H) {
-                    #(<#types as #rows::Key>::hash(view.#fields, state);)*
+                    #(#casts::hash(view.#fields, state);)*
                 }
             }
         }

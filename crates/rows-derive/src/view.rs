@@ -6,7 +6,8 @@
 
 use crate::input::Input;
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
 use syn::{GenericArgument, Path, PathArguments, Type};
 
 const PLAIN: [&str; 13] =
@@ -25,7 +26,7 @@ pub(crate) fn types(input: &Input) -> Vec<TokenStream> {
 }
 
 fn any(ty: &Type, rows: &Path) -> TokenStream {
-    quote!(<#ty as #rows::Row>::View<'a>)
+    quote_spanned!(ty.span()=> <#ty as #rows::Row>::View<'a>)
 }
 
 /// The type of a view, and whether it has the lifetime.
