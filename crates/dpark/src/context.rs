@@ -10,7 +10,6 @@ use crate::job_exec::JobExec;
 use crate::master::{ConfigFile, Master};
 use crate::planner::JobPlanner;
 use crate::progress::Progress;
-use crate::shared::DriverOf;
 use crate::sql;
 use crate::task_options::TaskOptions;
 use datafusion::common::TableReference;
@@ -20,6 +19,7 @@ use datafusion::datasource::file_format::options::{
     ArrowReadOptions, AvroReadOptions, CsvReadOptions, JsonReadOptions, ParquetReadOptions,
 };
 use datafusion::datasource::listing::ListingTableUrl;
+use datafusion::execution::SessionState;
 use datafusion::execution::context::DataFilePaths;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
@@ -28,7 +28,7 @@ use dpark_plan::session;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use tokio::sync::{broadcast, watch};
 
 /// Partitions of exchanges on a cluster, if nothing is said.
@@ -47,7 +47,18 @@ pub struct Context {
     pub(crate) driver: Arc<Driver>,
     master: Master,
     /// What `CACHE TABLE` hides: the tables as they were.
-    pub(crate) cached: Arc<Mutex<HashMap<TableReference, sql::CachedTable>>>,
+    pub(crate) cached: Arc<CachedTables>,
+    args: Arc<Vec<OsString>>,
+    error_budget: Option<f64>,
+}
+
+type CachedTables = Mutex<HashMap<TableReference, sql::CachedTable>>;
+
+/// The session extension by which a DataFrame finds its context. Plans keep sessions, and the driver keeps plans.
+struct Parts {
+    driver: Weak<Driver>,
+    master: Master,
+    cached: Weak<CachedTables>,
     args: Arc<Vec<OsString>>,
     error_budget: Option<f64>,
 }
@@ -108,7 +119,16 @@ impl ContextBuilder {
         }
         config.options_mut().extensions.insert(TaskOptions::new(&conf));
         let driver = Driver::start(&master, &conf)?;
-        let config = config.with_extension(Arc::new(DriverOf::new(&driver)));
+        let cached = Arc::default();
+        let parts = Parts {
+            driver: Arc::downgrade(&driver),
+            master: master.clone(),
+            cached: Arc::downgrade(&cached),
+            args: Arc::new(self.args),
+            error_budget: conf.error_budget,
+        };
+        let args = Arc::clone(&parts.args);
+        let config = config.with_extension(Arc::new(parts));
         let state = session::state_builder(config)
             .with_runtime_env(Arc::clone(driver.executor().runtime_env()))
             .with_query_planner(Arc::new(JobPlanner::new(Arc::clone(&driver))))
@@ -119,8 +139,8 @@ impl ContextBuilder {
             session,
             driver,
             master,
-            cached: Arc::default(),
-            args: Arc::new(self.args),
+            cached,
+            args,
             error_budget: conf.error_budget,
         })
     }
@@ -192,6 +212,17 @@ impl Context {
     /// DataFusion's session underneath: catalogs, functions, options.
     pub fn session(&self) -> &SessionContext {
         &self.session
+    }
+
+    /// The context of a session.
+    pub(crate) fn of(session: SessionState) -> Result<Self, DataFusionError> {
+        let parts = session.config().get_extension::<Parts>();
+        let found = parts.as_ref().and_then(|parts| Some((parts, parts.driver.upgrade()?, parts.cached.upgrade()?)));
+        let Some((parts, driver, cached)) = found else {
+            return plan_err!("the rows do not belong to a running context: make them with Context::sql or its readers");
+        };
+        let (master, args, error_budget) = (parts.master.clone(), Arc::clone(&parts.args), parts.error_budget);
+        Ok(Self { session: SessionContext::new_with_state(session), driver, master, cached, args, error_budget })
     }
 
     /// See `task.error_budget`.

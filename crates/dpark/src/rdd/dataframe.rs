@@ -2,7 +2,6 @@
 
 use super::{Rdd, Row};
 use crate::Context;
-use crate::shared::DriverOf;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::common::Result;
@@ -91,6 +90,10 @@ pub trait DataFrameExt: Sized {
     /// The stage that computes these rows asks a cluster for so many MiB a task, whatever `task.memory` says. Elsewhere it
     /// changes nothing.
     fn with_memory(self, mib: u64) -> DataFrame;
+
+    /// The rows as Rust values: a tuple's columns by position, a struct's by name. Errors: columns that differ, by name; rows of
+    /// no running context. A NULL where `T` takes none is an error of the task that meets it.
+    fn rdd<T: Row>(self) -> Result<Rdd<T>>;
 }
 
 impl DataFrameExt for DataFrame {
@@ -119,6 +122,12 @@ impl DataFrameExt for DataFrame {
     fn with_memory(self, mib: u64) -> DataFrame {
         needing(self, Needs { cpus: None, memory: Some(mib.max(1)) })
     }
+
+    fn rdd<T: Row>(self) -> Result<Rdd<T>> {
+        let (session, plan) = self.into_parts();
+        let ctx = Context::of(session.clone())?;
+        Ok(Rdd::new(ctx, Ok(df_dataset::<T>(DataFrame::new(session, plan))?)))
+    }
 }
 
 fn needing(df: DataFrame, needs: Needs) -> DataFrame {
@@ -127,15 +136,13 @@ fn needing(df: DataFrame, needs: Needs) -> DataFrame {
 }
 
 impl Context {
-    /// The rows of a query as Rust values: a tuple's columns by position, a struct's by name. Errors: columns that differ, by
-    /// name. A NULL where `T` takes none is an error of the task that meets it.
+    /// The same as `df.rdd()`, for rows of this context only.
     pub fn rdd<T: Row>(&self, df: DataFrame) -> Result<Rdd<T>> {
-        let (session, plan) = df.into_parts();
-        if !Arc::ptr_eq(&DriverOf::find(&session)?, &self.driver) {
+        let rdd: Rdd<T> = df.rdd()?;
+        if !Arc::ptr_eq(&rdd.ctx.driver, &self.driver) {
             return Err(super::of_two_contexts());
         }
-        let df = DataFrame::new(session, plan);
-        Ok(Rdd::new(self.clone(), Ok(df_dataset::<T>(df)?)))
+        Ok(rdd)
     }
 
     /// Makes a data set known to SQL under a name.

@@ -48,4 +48,4 @@ pub use rows::Rows;
 pub(crate) use argument::{from_argument, to_argument, with_budget};
 pub(crate) use budget::Guard;
 pub(crate) use counted::Counted;
-pub(crate) use registry::{DriverOf, Registry};
+pub(crate) use registry::Registry;

@@ -4,10 +4,7 @@
 //! keeps what each names for as long as its bytes are in use; it looks after that when a new argument is made and when a
 //! job ends.
 
-use crate::driver::Driver;
 use crate::events::{AccumulatorValue, EngineEvent};
-use datafusion::common::{Result, plan_err};
-use datafusion::execution::SessionState;
 use dpark_executor::shared::{Increment, Shared, SharedError};
 use dpark_plan::argument::BroadcastRef;
 use dpark_shuffle::Traffic;
@@ -196,24 +193,5 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         self.free();
-    }
-}
-
-/// The session extension by which a DataFrame finds its driver. Plans keep sessions, and the driver keeps plans.
-pub(crate) struct DriverOf(Weak<Driver>);
-
-impl DriverOf {
-    pub(crate) fn new(driver: &Arc<Driver>) -> Self {
-        Self(Arc::downgrade(driver))
-    }
-
-    /// The driver of a session.
-    pub(crate) fn find(session: &SessionState) -> Result<Arc<Driver>> {
-        match session.config().get_extension::<Self>().and_then(|driver| driver.0.upgrade()) {
-            Some(driver) => Ok(driver),
-            None => {
-                plan_err!("the rows do not belong to a running context: make them with Context::sql or its readers")
-            }
-        }
     }
 }
