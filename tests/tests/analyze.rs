@@ -7,7 +7,8 @@ use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use dpark::Context;
-use dpark_plan::map_batches::{BatchTask, MapBatchesNode, function_ref};
+use dpark_plan::dataset::mapping::Mapping;
+use dpark_plan::dataset::{BatchTask, Dataset, DatasetNode, function_ref};
 use futures::StreamExt;
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::path::Path;
@@ -98,11 +99,13 @@ fn skew(master: &str) -> Result<(), Failed> {
         let mut skews = vec![];
         for (name, keys) in [("even", 6000), ("skewed", 600)] {
             // 5400 of the skewed rows have one key.
-            let rows = ctx.parallelize((0..6000i64).map(|row| if row < keys { row } else { 0 }), 2)?;
-            let (state, plan) = rows.to_df().into_parts();
+            let rows = ctx.parallelize((0..6000i64).map(|row| if row < keys { row } else { 0 }), 2);
+            let (state, plan) = rows.to_df()?.into_parts();
             let schema = Arc::clone(plan.schema().inner());
-            let plan = MapBatchesNode::plan(plan, function_ref(slow, "slow"), Arc::from([]), schema, vec![0])?;
-            ctx.session().register_table(name, DataFrame::new(state, plan).into_view())?;
+            let (inputs, by_key) = (vec![Dataset::rows(plan)?], Mapping::Keyed(None));
+            let function = function_ref(slow, "slow");
+            let slow = Dataset::closure(inputs, by_key, schema, function, Arc::from([]), false)?;
+            ctx.session().register_table(name, DataFrame::new(state, DatasetNode::plan(&slow)).into_view())?;
             let (_, stages) = analyze(ctx, &format!("SELECT * FROM {name}")).await?;
             assert_eq!(stages.iter().map(|stage| stage.count("rows")).collect::<Vec<_>>(), [6000, 6000], "{stages:?}");
             skews.push(stages[1].text("skew").parse::<f64>()?);
@@ -114,8 +117,8 @@ fn skew(master: &str) -> Result<(), Failed> {
 }
 
 /// A closure that takes its time for each row.
-fn slow(task: BatchTask) -> datafusion::common::Result<SendableRecordBatchStream> {
-    let batches = task.input.inspect(|batch| {
+fn slow(mut task: BatchTask) -> datafusion::common::Result<SendableRecordBatchStream> {
+    let batches = task.input()?.inspect(|batch| {
         let rows = batch.as_ref().map_or(0, |batch| batch.num_rows());
         std::thread::sleep(Duration::from_micros(50) * rows as u32);
     });

@@ -71,7 +71,7 @@ impl Place {
 /// A hundred rows in four partitions; `processes` must take part in the computing.
 fn rows(ctx: &Context, place: &Place, processes: usize) -> Result<Rdd<i64>, Failed> {
     let argument = (place.gates.display().to_string(), processes);
-    let rows = ctx.parallelize(0..100i64, 4)?.with(&argument)?.map(|(gates, processes), n| {
+    let rows = ctx.parallelize(0..100i64, 4).with(&argument).map(|(gates, processes), n| {
         let gates = Path::new(gates);
         if n % 25 == 0 {
             meet(gates, *processes);
@@ -79,7 +79,7 @@ fn rows(ctx: &Context, place: &Place, processes: usize) -> Result<Rdd<i64>, Fail
         let file = OpenOptions::new().create(true).append(true).open(gates.join("computed"));
         file.unwrap().write_all(b".").unwrap();
         3 * n
-    })?;
+    });
     Ok(rows)
 }
 
@@ -95,7 +95,7 @@ fn workers(master: &str) -> usize {
 fn computed_once(master: &str) -> Result<(), Failed> {
     let place = Place::new()?;
     on(master, &place.work, &[], async |ctx| {
-        let rows = rows(ctx, &place, workers(master))?.cache().await?;
+        let rows = rows(ctx, &place, workers(master))?.cache();
         assert_eq!(place.computed(), 0, "nothing runs before an action");
         let mut story = Story::of(ctx);
         assert_eq!(rows.clone().count().await?, 100);
@@ -121,7 +121,7 @@ fn computed_once(master: &str) -> Result<(), Failed> {
 fn counted(master: &str) -> Result<(), Failed> {
     let place = Place::new()?;
     on(master, &place.work, &[], async |ctx| {
-        let rows = rows(ctx, &place, workers(master))?.cache().await?;
+        let rows = rows(ctx, &place, workers(master))?.cache();
         ctx.register("kept", &rows)?;
         let count = async || -> Result<Vec<i64>, Failed> {
             Ok(ctx.sql("SELECT count(*) FROM kept").await?.rdd::<i64>()?.collect().await?)
@@ -142,7 +142,7 @@ fn counted(master: &str) -> Result<(), Failed> {
         };
         let known = plan().await?;
         assert!(known.contains("Rows=Exact(100)"), "{known}");
-        ctx.unpersist(&rows.to_df());
+        rows.unpersist()?;
         let unknown = plan().await?;
         assert!(!unknown.contains("Rows=Exact(100)"), "{unknown}");
         assert_eq!((count().await?, place.computed()), (vec![100], 200));
@@ -154,12 +154,12 @@ fn counted(master: &str) -> Result<(), Failed> {
 fn freed(master: &str) -> Result<(), Failed> {
     let place = Place::new()?;
     on(master, &place.work, &[("shuffle.memory", "false")], async |ctx| {
-        let rows = rows(ctx, &place, workers(master))?.cache().await?;
+        let rows = rows(ctx, &place, workers(master))?.cache();
         let mut story = Story::of(ctx);
         assert_eq!(rows.clone().collect().await?, expected());
         let kept = story.catch_up().stages[0];
         assert_eq!(place.files(kept), 4);
-        ctx.unpersist(&rows.to_df());
+        rows.unpersist()?;
         wait_until("the files should be removed", || place.files(kept) == 0);
         assert_eq!(rows.clone().collect().await?, expected());
         assert_eq!(place.computed(), 200);
@@ -175,7 +175,7 @@ fn freed(master: &str) -> Result<(), Failed> {
 fn shared_by_threads(master: &str) -> Result<(), Failed> {
     let place = Place::new()?;
     on(master, &place.work, &[], async |ctx| {
-        let rows = rows(ctx, &place, workers(master))?.cache().await?;
+        let rows = rows(ctx, &place, workers(master))?.cache();
         let threads = [rows.clone(), rows].map(|rows| {
             std::thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
@@ -194,7 +194,7 @@ fn shared_by_threads(master: &str) -> Result<(), Failed> {
 fn lost_worker() -> Result<(), Failed> {
     let place = Place::new()?;
     on("process[2]", &place.work, &[], async |ctx| {
-        let rows = rows(ctx, &place, 2)?.cache().await?;
+        let rows = rows(ctx, &place, 2)?.cache();
         let mut story = Story::of(ctx);
         assert_eq!(rows.clone().collect().await?, expected());
         let kept = story.catch_up().stages[0];
@@ -224,14 +224,14 @@ fn short_of_memory(master: &str) -> Result<(), Failed> {
         let place = Place::new()?;
         on(master, &place.work, &[("executor.memory", memory)], async |ctx| {
             let gates = place.gates.display().to_string();
-            let wide = ctx.parallelize(0..200_000i64, 4)?.with(&(gates, workers(master)))?;
+            let wide = ctx.parallelize(0..200_000i64, 4).with(&(gates, workers(master)));
             let wide = wide.map(|(gates, processes), n| {
                 if n % 50_000 == 0 {
                     meet(Path::new(gates), *processes);
                 }
                 (n, format!("{n:0>250}"))
-            })?;
-            ctx.register("kept", &wide.cache().await?)?;
+            });
+            ctx.register("kept", &wide.cache())?;
             let mut story = Story::of(ctx);
             let mut kept = None;
             for _ in 0..2 {

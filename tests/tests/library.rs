@@ -169,7 +169,7 @@ fn long(out: &mut Vec<u8>, value: i64) {
 
 /// A hundred rows in three partitions: `k`, from 0 to 4, and `v`, from 0 to 99.
 fn frame(ctx: &Context) -> Result<DataFrame, Failed> {
-    let rows = ctx.parallelize((0..100i64).map(|n| (n % 5, n)), 3)?.to_df();
+    let rows = ctx.parallelize((0..100i64).map(|n| (n % 5, n)), 3).to_df()?;
     Ok(rows.select(vec![col("_1").alias("k"), col("_2").alias("v")])?)
 }
 
@@ -198,7 +198,7 @@ fn aggregate(master: &str) -> Result<(), Failed> {
 fn join(master: &str) -> Result<(), Failed> {
     with(master, async |ctx| {
         let words = [(0i64, "zero".to_owned()), (3, "three".to_owned()), (9, "nine".to_owned())];
-        let words = ctx.parallelize(words, 2)?.to_df().select(vec![col("_1").alias("id"), col("_2").alias("word")])?;
+        let words = ctx.parallelize(words, 2).to_df()?.select(vec![col("_1").alias("id"), col("_2").alias("word")])?;
         for (kind, expected) in [(JoinType::Inner, 40), (JoinType::Left, 100), (JoinType::LeftAnti, 60)] {
             let joined = frame(ctx)?.join(words.clone(), kind, &["k"], &["id"], None)?;
             assert_eq!(joined.count().await?, expected, "{kind}");
@@ -230,7 +230,7 @@ fn window(master: &str) -> Result<(), Failed> {
 
 fn union(master: &str) -> Result<(), Failed> {
     with(master, async |ctx| {
-        let numbers = |range: Range<i64>| ctx.parallelize(range, 2).map(|rows| rows.to_df());
+        let numbers = |range: Range<i64>| ctx.parallelize(range, 2).to_df();
         let both = numbers(0..10)?.union(numbers(5..15)?)?;
         let mut rows: Vec<i64> = both.rdd()?.collect().await?;
         rows.sort_unstable();

@@ -202,10 +202,10 @@ fn closures(builder: ContextBuilder, dir: &Path) -> Result<(), Failed> {
     runtime().block_on(async {
         let mut seen = Seen::new(builder, dir).await;
         let make = |ctx: &Context| {
-            let pairs = ctx.parallelize(0..1000u64, 4)?.map(|n| (n % 10, n))?;
+            let pairs = ctx.parallelize(0..1000u64, 4).map(|n| (n % 10, n));
             pairs.reduce_by_key(|a, b| a + b)
         };
-        let one = make(&seen.ctx)?;
+        let one = make(&seen.ctx);
         let mut first = one.clone().collect().await?;
         let all = seen.tasks().await;
         let mut second = one.collect().await?;
@@ -214,7 +214,7 @@ fn closures(builder: ContextBuilder, dir: &Path) -> Result<(), Failed> {
         second.sort_unstable();
         assert_eq!(first, second);
         assert!(fewer < all, "{all} tasks, then {fewer}");
-        make(&seen.ctx)?.collect().await?;
+        make(&seen.ctx).collect().await?;
         assert_eq!(seen.tasks().await, all);
         seen.ctx.stop().await;
         Ok(())

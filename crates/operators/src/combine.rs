@@ -9,12 +9,10 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::{DataFusionError, Result};
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use crate::stepping::stepping;
+use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use dpark_rows::{Emit, Row};
-use futures::TryStreamExt;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Rows after which it is judged whether combining within a partition pays.
@@ -117,69 +115,38 @@ where
     B: Fn(C, V::View<'_>) -> C + Send + 'static,
 {
     let reservation = MemoryConsumer::new("combine").with_can_spill(true).register(context.memory_pool());
-    let table = Table::new(Arc::clone(&schema), batch_size)?;
-    let work =
-        Partial { input, first, next, table, reservation, rows: 0, plain: false, ready: VecDeque::new(), over: false };
-    let batches = futures::stream::try_unfold(work, |mut work| async move {
-        let batch = work.next::<V>().await?;
-        Ok(batch.map(|batch| (batch, work)))
-    });
-    Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches)))
-}
-
-struct Partial<C, A, B> {
-    input: SendableRecordBatchStream,
-    first: A,
-    next: B,
-    table: Table<C>,
-    reservation: MemoryReservation,
-    rows: usize,
-    /// Nearly every row has a key of its own: they are handed on as they come.
-    plain: bool,
-    ready: VecDeque<RecordBatch>,
-    over: bool,
-}
-
-impl<C: Row, A, B> Partial<C, A, B> {
-    async fn next<V: Row>(&mut self) -> Result<Option<RecordBatch>>
-    where
-        A: Fn(V::View<'_>) -> C,
-        B: Fn(C, V::View<'_>) -> C,
-    {
-        loop {
-            if let Some(batch) = self.ready.pop_front() {
-                return Ok(Some(batch));
-            }
-            if self.over {
-                return Ok(None);
-            }
-            let Some(batch) = self.input.try_next().await? else {
-                self.over = true;
-                self.ready.extend(self.table.take()?);
-                self.reservation.free();
-                continue;
-            };
-            let values = V::reader(batch.column(1), None).map_err(external)?;
-            let Self { first, next, table, .. } = self;
-            if self.plain {
-                let mut builder = C::Builder::default();
-                (0..batch.num_rows()).for_each(|row| first(V::view(&values, row)).emit(&mut builder));
-                return keyed(&table.schema, Arc::clone(batch.column(0)), C::finish(&mut builder, None)).map(Some);
-            }
-            table.each(batch.column(0), |before, row| match before {
-                Some(before) => next(before, V::view(&values, row)),
-                None => first(V::view(&values, row)),
-            })?;
-            self.rows += batch.num_rows();
-            let useless = self.rows >= TRIAL && self.table.groups.len() * 10 > self.rows * 9;
-            if useless || self.reservation.try_resize(self.table.size()).is_err() {
-                self.plain = useless;
-                self.rows = 0;
-                self.ready.extend(self.table.take()?);
-                self.reservation.free();
-            }
+    let mut table = Table::<C>::new(Arc::clone(&schema), batch_size)?;
+    let mut rows = 0;
+    // Nearly every row has a key of its own: they are handed on as they come.
+    let mut plain = false;
+    let step = move |batch: Option<RecordBatch>| {
+        let Some(batch) = batch else {
+            let rest = table.take();
+            reservation.free();
+            return rest;
+        };
+        let values = V::reader(batch.column(1), None).map_err(external)?;
+        if plain {
+            let mut builder = C::Builder::default();
+            (0..batch.num_rows()).for_each(|row| first(V::view(&values, row)).emit(&mut builder));
+            return Ok(vec![keyed(&table.schema, Arc::clone(batch.column(0)), C::finish(&mut builder, None))?]);
         }
-    }
+        table.each(batch.column(0), |before, row| match before {
+            Some(before) => next(before, V::view(&values, row)),
+            None => first(V::view(&values, row)),
+        })?;
+        rows += batch.num_rows();
+        let useless = rows >= TRIAL && table.groups.len() * 10 > rows * 9;
+        if useless || reservation.try_resize(table.size()).is_err() {
+            plain = useless;
+            rows = 0;
+            let taken = table.take();
+            reservation.free();
+            return taken;
+        }
+        Ok(vec![])
+    };
+    Ok(stepping(input, schema, Box::new(step)))
 }
 
 /// The table behind the exchange; see the module.

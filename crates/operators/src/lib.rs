@@ -19,6 +19,7 @@
 //! | [`join`] | pairs of values of one key |
 //! | [`ranges`] | rows to ranges of a sort key |
 //! | [`pull`] | a stream as an iterator |
+//! | [`stepping`] | a stream made of another batch by batch |
 
 pub mod cogroup;
 pub mod combine;
@@ -27,3 +28,4 @@ pub mod groups;
 pub mod join;
 pub mod pull;
 pub mod ranges;
+pub mod stepping;

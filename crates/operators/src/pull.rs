@@ -70,10 +70,11 @@ impl Push {
 
 /// Runs `body` over a partition's batches on a thread of its own. What it pushes are batches of `schema`. It gives its
 /// inputs back, for their errors.
-pub fn run<F>(inputs: Vec<SendableRecordBatchStream>, schema: SchemaRef, body: F) -> SendableRecordBatchStream
-where
-    F: FnOnce(Vec<Pull>, &Push) -> Result<Vec<Pull>> + Send + 'static,
-{
+pub fn run(
+    inputs: Vec<SendableRecordBatchStream>,
+    schema: SchemaRef,
+    body: Box<dyn FnOnce(Vec<Pull>, &Push) -> Result<Vec<Pull>> + Send>,
+) -> SendableRecordBatchStream {
     let (queue, made) = mpsc::channel(QUEUE);
     let unwanted = Arc::new(AtomicBool::new(false));
     let start = async move {

@@ -19,13 +19,13 @@ fn abort_once() -> Result<(), Failed> {
     on("process[2]", &dir.path().join("work"), &[], async |ctx| {
         let mut story = Story::of(ctx);
         let marker = dir.path().join("aborted").display().to_string();
-        let rows = ctx.parallelize(0..100i64, 4)?.with(&marker)?.map(|marker, n| {
+        let rows = ctx.parallelize(0..100i64, 4).with(&marker).map(|marker, n| {
             if n == FATAL && File::create_new(marker).is_ok() {
                 std::process::abort();
             }
             (n % 10, n)
-        })?;
-        let mut sums = rows.reduce_by_key(|a, b| a + b)?.collect().await?;
+        });
+        let mut sums = rows.reduce_by_key(|a, b| a + b).collect().await?;
         sums.sort_unstable();
         assert_eq!(sums, (0..10).map(|key| (key, 450 + 10 * key)).collect::<Vec<_>>());
 
@@ -54,7 +54,7 @@ fn abort_always() -> Result<(), Failed> {
     let dir = tempfile::tempdir()?;
     on("process[2]", dir.path(), &[("task.max_failures", "3")], async |ctx| {
         let mut story = Story::of(ctx);
-        let rows = ctx.parallelize(0..100i64, 4)?.map(|n| if n == FATAL { std::process::abort() } else { n })?;
+        let rows = ctx.parallelize(0..100i64, 4).map(|n| if n == FATAL { std::process::abort() } else { n });
         let error = rows.collect().await.unwrap_err().to_string();
         story.catch_up();
         let attempts: Vec<_> = story.started.iter().filter(|(task, _)| is_fatal(&story, task)).collect();
@@ -67,7 +67,7 @@ fn abort_always() -> Result<(), Failed> {
         let hosts: HashSet<_> = attempts.iter().map(|(_, executor)| *executor).collect();
         assert_eq!((dead.len(), &hosts), (3, &dead), "each attempt cost one worker");
 
-        assert_eq!(ctx.parallelize(0..100i64, 4)?.map(|n| n + 1)?.count().await?, 100);
+        assert_eq!(ctx.parallelize(0..100i64, 4).map(|n| n + 1).count().await?, 100);
         story.catch_up();
         assert_eq!(story.removed.len(), 3);
         Ok(())

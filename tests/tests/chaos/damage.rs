@@ -56,7 +56,7 @@ fn shuffle(master: &str, damage: Damage) -> Result<(), Failed> {
     let work = dir.path().join("work");
     on(master, &work, &ON_DISK, async |ctx| {
         let gate = dir.path().join("gate");
-        ctx.register("free", &ctx.parallelize(0..3000i64, 3)?)?;
+        ctx.register("free", &ctx.parallelize(0..3000i64, 3))?;
         ctx.register("held", &held(ctx, 3000..4000, 1, &gate)?)?;
         let sql = "SELECT k, count(*) AS n, sum(v) AS s
                    FROM (SELECT _1 % 100 AS k, _1 AS v FROM free UNION ALL SELECT _1 % 100, _1 FROM held)
@@ -80,7 +80,7 @@ fn shuffle(master: &str, damage: Damage) -> Result<(), Failed> {
 fn cached(master: &str, damage: Damage) -> Result<(), Failed> {
     let dir = tempfile::tempdir()?;
     on(master, dir.path(), &ON_DISK, async |ctx| {
-        let rows = ctx.parallelize(0..4000i64, 4)?.map(|n| 3 * n)?.cache().await?;
+        let rows = ctx.parallelize(0..4000i64, 4).map(|n| 3 * n).cache();
         let mut story = Story::of(ctx);
         assert_eq!(rows.clone().count().await?, 4000);
         let kept = story.catch_up().stages[0];
@@ -121,12 +121,12 @@ fn result(master: &str, damage: Damage) -> Result<(), Failed> {
 /// Rows of which those of the first partition wait at the gate.
 fn held(ctx: &Context, rows: std::ops::Range<i64>, partitions: usize, gate: &Path) -> Result<Rdd<i64>, Failed> {
     let held = (gate.display().to_string(), rows.start);
-    let rows = ctx.parallelize(rows, partitions)?.with(&held)?.map(|(gate, first), n| {
+    let rows = ctx.parallelize(rows, partitions).with(&held).map(|(gate, first), n| {
         if n == *first {
             wait_for(Path::new(gate));
         }
         n
-    })?;
+    });
     Ok(rows)
 }
 

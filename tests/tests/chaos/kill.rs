@@ -37,7 +37,7 @@ fn sums(ctx: &Context, gates: &Path, moment: Moment) -> Result<Rdd<(i64, i64)>, 
         Moment::MapOutputThere => 500,
         Moment::ResultStage => -1,
     };
-    let maps = ctx.parallelize(0..600i64, 6)?.with(&(gates.clone(), held))?.map(|(gates, held), n| {
+    let maps = ctx.parallelize(0..600i64, 6).with(&(gates.clone(), held)).map(|(gates, held), n| {
         let gates = Path::new(gates);
         if n % 100 == 0 {
             meet(gates, 2);
@@ -46,14 +46,14 @@ fn sums(ctx: &Context, gates: &Path, moment: Moment) -> Result<Rdd<(i64, i64)>, 
             hold(gates);
         }
         (n % 100, n)
-    })?;
-    let sums = maps.reduce_by_key(|a, b| a + b)?.map(|(key, sum)| (key % 50, sum))?.reduce_by_key(|a, b| a + b)?;
-    let sums = sums.with(&(gates, moment == Moment::ResultStage))?.map(|(gates, held), row| {
+    });
+    let sums = maps.reduce_by_key(|a, b| a + b).map(|(key, sum)| (key % 50, sum)).reduce_by_key(|a, b| a + b);
+    let sums = sums.with(&(gates, moment == Moment::ResultStage)).map(|(gates, held), row| {
         if *held {
             hold(Path::new(gates));
         }
         row
-    })?;
+    });
     Ok(sums)
 }
 

@@ -15,7 +15,8 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use dpark::Context;
 use dpark_lineage::ExecutorId;
-use dpark_plan::map_batches::{BatchFunction, BatchTask, MapBatchesNode, function_ref};
+use dpark_plan::dataset::mapping::Mapping;
+use dpark_plan::dataset::{BatchFunction, BatchTask, Dataset, DatasetNode, function_ref};
 use futures::{StreamExt, stream};
 use libtest_mimic::{Failed, Trial};
 use std::path::{Path, PathBuf};
@@ -48,9 +49,9 @@ pub(crate) async fn kill_the_server(
     executor_of: impl Fn(&Story, u32) -> ExecutorId,
 ) -> Result<(), Failed> {
     let mut story = Story::of(ctx);
-    let seeds = ctx.parallelize(0..2i64, 2)?.to_df();
-    let made = node(seeds, make, gates, heavy(), vec![])?;
-    let taken = node(made, take, gates, light(), vec![0])?;
+    let seeds = ctx.parallelize(0..2i64, 2).to_df()?;
+    let made = node(seeds, make, gates, heavy(), Mapping::Same)?;
+    let taken = node(made, take, gates, light(), Mapping::Keyed(None))?;
     let query = tokio::spawn(taken.collect());
 
     // `reads-<reader>-<holder>`
@@ -101,11 +102,13 @@ fn node(
     function: BatchFunction,
     gates: &Path,
     schema: SchemaRef,
-    keys: Vec<usize>,
+    mapping: Mapping,
 ) -> Result<DataFrame> {
     let (state, plan) = df.into_parts();
     let argument = Arc::from(gates.display().to_string().into_bytes());
-    Ok(DataFrame::new(state, MapBatchesNode::plan(plan, function_ref(function, "gated"), argument, schema, keys)?))
+    let function = function_ref(function, "gated");
+    let made = Dataset::closure(vec![Dataset::rows(plan)?], mapping, schema, function, argument, false)?;
+    Ok(DataFrame::new(state, DatasetNode::plan(&made)))
 }
 
 fn light() -> SchemaRef {
@@ -146,9 +149,9 @@ fn make(task: BatchTask) -> Result<SendableRecordBatchStream> {
 }
 
 /// The reduce side: says when it has rows of another process, and waits.
-fn take(task: BatchTask) -> Result<SendableRecordBatchStream> {
+fn take(mut task: BatchTask) -> Result<SendableRecordBatchStream> {
     let gates = gates(&task);
-    let batches = task.input.map(move |batch| {
+    let batches = task.input()?.map(move |batch| {
         let batch = batch?;
         let makers = batch.column(1).as_primitive::<UInt32Type>().values();
         if let Some(holder) = makers.iter().find(|maker| **maker != std::process::id()) {

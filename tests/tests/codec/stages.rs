@@ -4,7 +4,7 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 use datafusion::prelude::SessionContext;
 use dpark_lineage::StageId;
 use dpark_plan::cache::CachePlanner;
-use dpark_plan::map_batches::MapBatchesPlanner;
+use dpark_plan::dataset::DatasetPlanner;
 use dpark_plan::{JobPlan, lower, session};
 use dpark_tests::oracle::{Result, plain, tpch};
 use dpark_tests::tpcds;
@@ -59,7 +59,7 @@ pub(crate) async fn tpcds_session() -> Result<SessionContext> {
 pub(crate) async fn job(session: &SessionContext, sql: &str) -> Result<JobPlan> {
     let (state, plan) = session.sql(sql).await?.into_parts();
     let planner =
-        DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(CachePlanner), Arc::new(MapBatchesPlanner)]);
+        DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(CachePlanner), Arc::new(DatasetPlanner)]);
     let plan = planner.create_physical_plan(&state.optimize(&plan)?, &state).await?;
     let next = AtomicU64::new(1);
     Ok(lower(plan, &|| StageId(next.fetch_add(1, Ordering::Relaxed)), false)?)

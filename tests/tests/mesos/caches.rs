@@ -17,13 +17,13 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 /// Rows of one partition, so that one executor keeps them all. Each that is computed adds a byte to a file.
 fn rows(ctx: &Context, gates: &Path) -> Result<Rdd<i64>, Failed> {
-    let rows = ctx.parallelize(0..25i64, 1)?.with(&gates.display().to_string())?.map(|gates, n| {
+    let rows = ctx.parallelize(0..25i64, 1).with(&gates.display().to_string()).map(|gates, n| {
         let gates = Path::new(gates);
         say(gates, "kept");
         let file = OpenOptions::new().create(true).append(true).open(gates.join("computed"));
         file.unwrap().write_all(b".").unwrap();
         3 * n
-    })?;
+    });
     Ok(rows)
 }
 
@@ -36,13 +36,13 @@ fn rows_keep_their_executor() -> Result<(), Failed> {
         let computed = || std::fs::metadata(gates.join("computed")).map_or(0, |file| file.len());
         let expected: Vec<i64> = (0..25).map(|n| 3 * n).collect();
 
-        let both = ctx.parallelize(0..2i64, 2)?.with(&gates.display().to_string())?.map(|gates, n| {
+        let both = ctx.parallelize(0..2i64, 2).with(&gates.display().to_string()).map(|gates, n| {
             meet(Path::new(gates), 2);
             n
-        })?;
+        });
         assert_eq!(both.collect().await?, [0, 1]);
         assert_eq!(running()?.len(), 2);
-        let rows = rows(ctx, &gates)?.cache().await?;
+        let rows = rows(ctx, &gates)?.cache();
         let mut story = Story::of(ctx);
         assert_eq!(rows.clone().collect().await?, expected);
         assert_eq!(computed(), 25);
@@ -63,7 +63,7 @@ fn rows_keep_their_executor() -> Result<(), Failed> {
         assert!(running()?.contains(&left[0]), "{left:?}");
         assert!(story.removed.iter().all(|(_, reason)| reason.contains("nothing to do")), "{:?}", story.removed);
 
-        ctx.unpersist(&rows.to_df());
+        rows.unpersist()?;
         wait_until("executors should end that keep nothing", Duration::from_secs(20), || {
             Ok(running()?.is_empty().then_some(()))
         })?;

@@ -14,7 +14,7 @@ fn a_panic_with_its_place_and_output() -> Result<(), Failed> {
     on_cluster(two_agents(), &[("task.max_failures", "2")], async |ctx, cluster| {
         let mut story = Story::of(ctx);
         #[allow(clippy::print_stderr, reason = "tasks may, and this is looked for")]
-        let broken = ctx.parallelize(0..4i64, 1)?.to_df().map_batches(|batch| {
+        let broken = ctx.parallelize(0..4i64, 1).to_df()?.map_batches(|batch| {
             eprintln!("a batch of {} rows comes", batch.num_rows());
             panic!("rows of this kind are not welcome")
         })?;

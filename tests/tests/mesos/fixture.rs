@@ -54,7 +54,7 @@ pub(crate) fn on_this(
 /// Six map tasks, three that sum by key, three with the result. Tasks of the first stage whose partition is among the
 /// `held` say so below `gates` and wait.
 pub(crate) fn sums(ctx: &Context, gates: &Path, held: &[i64]) -> Result<Rdd<(i64, i64)>, Failed> {
-    let maps = ctx.parallelize(0..600i64, 6)?.with(&(gates.display().to_string(), held.to_vec()))?;
+    let maps = ctx.parallelize(0..600i64, 6).with(&(gates.display().to_string(), held.to_vec()));
     let maps = maps.map(|(gates, held), n| {
         if n % 100 == 0 && held.contains(&(n / 100)) {
             let gates = Path::new(gates);
@@ -62,8 +62,8 @@ pub(crate) fn sums(ctx: &Context, gates: &Path, held: &[i64]) -> Result<Rdd<(i64
             wait_for(&gates.join("go"));
         }
         (n % 100, n)
-    })?;
-    Ok(maps.reduce_by_key(|a, b| a + b)?.map(|(key, sum)| (key % 50, sum))?.reduce_by_key(|a, b| a + b)?)
+    });
+    Ok(maps.reduce_by_key(|a, b| a + b).map(|(key, sum)| (key % 50, sum)).reduce_by_key(|a, b| a + b))
 }
 
 /// Whether these are the sums.

@@ -94,12 +94,12 @@ fn a_stage_says_what_its_tasks_take() -> Result<(), Failed> {
         let gates = cluster.directory().join("gates");
         std::fs::create_dir(&gates)?;
         let first = sums(ctx, &gates, &[])?.with_memory(96);
-        let second = first.map(|row| row)?.reduce_by_key(|a, b| a + b)?.with(&gates.display().to_string())?;
+        let second = first.map(|row| row).reduce_by_key(|a, b| a + b).with(&gates.display().to_string());
         let second = second.map(|gates, row| {
             dpark_tests::story::say(std::path::Path::new(gates), "held");
             dpark_tests::story::wait_for(&std::path::Path::new(gates).join("go"));
             row
-        })?;
+        });
         let query = tokio::spawn(second.with_cpus(1.0).with_memory(200).collect());
         crate::fixture::until_held(&gates, 2).await;
         wait_until("two large tasks and two executors should be counted", Duration::from_secs(20), || {
@@ -138,7 +138,7 @@ async fn four_small_tasks(ctx: &Context, cluster: &Cluster) -> Result<(), Failed
 /// A hundred waves of small tasks.
 fn many_small_tasks() -> Result<(), Failed> {
     on_cluster(two_agents(), &[], async |ctx, _| {
-        let count = ctx.parallelize(0..400i64, 200)?.map(|n| n + 1)?.count().await?;
+        let count = ctx.parallelize(0..400i64, 200).map(|n| n + 1).count().await?;
         assert_eq!(count, 400);
         Ok(())
     })

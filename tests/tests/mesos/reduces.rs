@@ -26,22 +26,22 @@ fn meet(gates: &Path, place: &str) {
 /// all their input when they say so and wait.
 fn sums(ctx: &Context, gates: &Path) -> Result<Rdd<(i64, i64)>, Failed> {
     let gates = gates.display().to_string();
-    let maps = ctx.parallelize(0..600i64, 6)?.with(&gates)?.map(|gates, n| {
+    let maps = ctx.parallelize(0..600i64, 6).with(&gates).map(|gates, n| {
         if n % 100 == 0 {
             meet(Path::new(gates), "maps");
         }
         (n % 100, n)
-    })?;
-    let sums = maps.reduce_by_key(|a, b| a + b)?.with(&gates)?.map(|gates, (key, sum)| {
+    });
+    let sums = maps.reduce_by_key(|a, b| a + b).with(&gates).map(|gates, (key, sum)| {
         meet(Path::new(gates), "sums");
         (key % 50, sum)
-    })?;
-    let last = sums.reduce_by_key(|a, b| a + b)?.with(&gates)?.map(|gates, row| {
+    });
+    let last = sums.reduce_by_key(|a, b| a + b).with(&gates).map(|gates, row| {
         let gates = Path::new(gates);
         say(gates, "held");
         wait_for(&gates.join("go"));
         row
-    })?;
+    });
     Ok(last)
 }
 

@@ -22,14 +22,14 @@ fn a_second_attempt_wins() -> Result<(), Failed> {
         let gates = cluster.directory().join("gates");
         std::fs::create_dir(&gates)?;
         let mut story = Story::of(ctx);
-        let rows = ctx.parallelize(0..8i64, 8)?.with(&gates.display().to_string())?.map(|gates, n| {
+        let rows = ctx.parallelize(0..8i64, 8).with(&gates.display().to_string()).map(|gates, n| {
             let gates = Path::new(gates);
             if n == 7 && said(gates, "held").is_empty() {
                 say(gates, "held");
                 wait_for(&gates.join("go"));
             }
             n
-        })?;
+        });
         assert_eq!(rows.collect().await?, (0..8).collect::<Vec<_>>());
         story.catch_up();
         let attempts: Vec<_> = story.started.iter().filter(|(task, _)| task.partition == 7).copied().collect();
@@ -50,14 +50,14 @@ fn none_if_not_wanted() -> Result<(), Failed> {
         let gates = cluster.directory().join("gates");
         std::fs::create_dir(&gates)?;
         let mut story = Story::of(ctx);
-        let rows = ctx.parallelize(0..8i64, 8)?.with(&gates.display().to_string())?.map(|gates, n| {
+        let rows = ctx.parallelize(0..8i64, 8).with(&gates.display().to_string()).map(|gates, n| {
             let gates = Path::new(gates);
             if n == 7 {
                 say(gates, "held");
                 wait_for(&gates.join("go"));
             }
             n
-        })?;
+        });
         let query = tokio::spawn(rows.collect());
         until_held(&gates, 1).await;
         tokio::time::sleep(std::time::Duration::from_secs(4)).await;
@@ -74,11 +74,11 @@ fn tasks_go_to_their_rows() -> Result<(), Failed> {
     on_cluster(Options { agents: 2, ..two_agents() }, &conf, async |ctx, cluster| {
         let gates = cluster.directory().join("gates");
         std::fs::create_dir(&gates)?;
-        let rows = ctx.parallelize(0..6i64, 6)?.with(&gates.display().to_string())?.map(|gates, n| {
+        let rows = ctx.parallelize(0..6i64, 6).with(&gates.display().to_string()).map(|gates, n| {
             meet(Path::new(gates), 2);
             n
-        })?;
-        let kept = rows.cache().await?;
+        });
+        let kept = rows.cache();
         let mut story = Story::of(ctx);
         assert_eq!(kept.clone().count().await?, 6);
         story.catch_up();
@@ -92,7 +92,7 @@ fn tasks_go_to_their_rows() -> Result<(), Failed> {
         assert_eq!(places.len(), 6);
 
         story.started.clear();
-        let slow = kept.with(&gates.display().to_string())?.map(|gates, n| {
+        let slow = kept.with(&gates.display().to_string()).map(|gates, n| {
             let gates = Path::new(gates);
             say(gates, "second");
             // The first one to come keeps its executor busy until the other one has been idle for a while.
@@ -103,7 +103,7 @@ fn tasks_go_to_their_rows() -> Result<(), Failed> {
                 say(gates, "waited");
             }
             n
-        })?;
+        });
         assert_eq!(slow.collect().await?, (0..6).collect::<Vec<_>>());
         story.catch_up();
         let target = *story.stages.last().unwrap();

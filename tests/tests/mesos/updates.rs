@@ -140,7 +140,7 @@ fn finished_by_reconciliation() -> Result<(), Failed> {
 fn a_container_without_memory() -> Result<(), Failed> {
     on_stand(&[], async |ctx, stand| {
         let mut story = Story::of(ctx);
-        let query = tokio::spawn(ctx.parallelize(0..4i64, 1)?.map(|n| n)?.collect());
+        let query = tokio::spawn(ctx.parallelize(0..4i64, 1).map(|n| n).collect());
         stand.call(CallType::Revive).await;
         let first = stand.launches().await;
         let reason = StatusReason::ContainerLimitationMemory;

@@ -15,13 +15,16 @@ use std::hash::Hash;
 
 impl<T: Row> Rdd<T> {
     /// All rows, in partition order.
-    pub async fn collect(&self) -> Result<Vec<T>> {
-        let mut rows = vec![];
-        let mut batches = self.to_df()?.execute_stream().await?;
-        while let Some(batch) = batches.try_next().await? {
-            rows.extend(Rows::<T>::of(&batch).map_err(external)?.map(T::owned));
+    pub fn collect(&self) -> impl Future<Output = Result<Vec<T>>> + Send + use<T> {
+        let df = self.to_df();
+        async move {
+            let mut rows = vec![];
+            let mut batches = df?.execute_stream().await?;
+            while let Some(batch) = batches.try_next().await? {
+                rows.extend(Rows::<T>::of(&batch).map_err(external)?.map(T::owned));
+            }
+            Ok(rows)
         }
-        Ok(rows)
     }
 
     /// All rows, in partition order, as they come; at most about a partition is held here at a time. The job ends when the
@@ -43,12 +46,13 @@ impl<T: Row> Rdd<T> {
     }
 
     /// Number of rows.
-    pub async fn count(&self) -> Result<u64> {
-        Ok(self.partition_counts().await?.into_iter().sum())
+    pub fn count(&self) -> impl Future<Output = Result<u64>> + Send + use<T> {
+        let counts = self.partition_counts();
+        async move { Ok(counts.await?.into_iter().sum()) }
     }
 
     /// Number of rows of each partition.
-    pub async fn partition_counts(&self) -> Result<Vec<u64>> {
+    pub fn partition_counts(&self) -> impl Future<Output = Result<Vec<u64>>> + Send + use<T> {
         let body = move |task| {
             at_end::<u64, u64>(
                 task,
@@ -63,7 +67,7 @@ impl<T: Row> Rdd<T> {
                 },
             )
         };
-        self.step::<u64, _, _>(&body, body, Argument::none(), false).collect().await
+        self.step::<u64, _, _>(&body, body, Argument::none(), false).collect()
     }
 
     /// Number of partitions. Runs no job.

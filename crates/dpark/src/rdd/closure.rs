@@ -8,13 +8,12 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::common::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use dpark_operators::combine::external;
 use dpark_operators::pull::{Pull, Push};
+use dpark_operators::stepping::{later, mapping, stepping};
 use dpark_plan::dataset::{BatchTask, ClosureError, function_ref};
 use dpark_plan::functions::{FunctionRef, conjure};
 use dpark_rows::{BatchBuilder, Emit, Row, Rows};
-use futures::{StreamExt, TryStreamExt};
 use serde::de::DeserializeOwned;
 use std::fmt::Display;
 use std::sync::Arc;
@@ -143,52 +142,32 @@ pub(crate) fn with_value<K: Value>(
 ) -> Result<SendableRecordBatchStream> {
     let schema = Arc::clone(&task.schema);
     let (argument, context) = (Arc::clone(&task.argument), Arc::clone(&task.context));
-    let start = async move {
-        let value = from_argument::<K>(&argument, &context).await?;
-        make(value, task)
-    };
-    Ok(Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::once(start).try_flatten())))
+    let start = async move { make(from_argument::<K>(&argument, &context).await?, task) };
+    Ok(later(schema, Box::pin(start)))
 }
 
 /// A stream of batches that `make` makes of one batch each.
 pub(crate) fn each_batch(
     mut task: BatchTask,
-    mut make: impl FnMut(RecordBatch) -> Result<RecordBatch> + Send + 'static,
+    make: impl FnMut(RecordBatch) -> Result<RecordBatch> + Send + 'static,
 ) -> Result<SendableRecordBatchStream> {
-    let batches = task.input()?.map(move |batch| make(batch?));
-    Ok(Box::pin(RecordBatchStreamAdapter::new(task.schema, batches)))
+    Ok(mapping(task.input()?, task.schema, Box::new(make)))
 }
-
-/// One step over the rows of a batch; at the end there is none.
-type Over<'a, U> = &'a mut Out<U>;
 
 /// A stream of the rows that `each` gives for batches.
 pub(crate) fn to_rows<U: Row>(
     mut task: BatchTask,
-    each: impl FnMut(&RecordBatch, Over<'_, U>) -> Result<()> + Send + 'static,
+    mut each: impl FnMut(&RecordBatch, &mut Out<U>) -> Result<()> + Send + 'static,
 ) -> Result<SendableRecordBatchStream> {
-    let out = Out(BatchBuilder::<U>::new(Arc::clone(&task.schema), task.batch_size));
-    let state = (Some(task.input()?), out, each, vec![].into_iter());
-    let batches = futures::stream::try_unfold(state, |(mut input, mut out, mut each, mut ready)| async move {
-        loop {
-            if let Some(batch) = ready.next() {
-                return Ok(Some((batch, (input, out, each, ready))));
-            }
-            let Some(rows) = &mut input else { return Ok(None) };
-            let made = match rows.try_next().await? {
-                Some(batch) => {
-                    each(&batch, &mut out)?;
-                    out.0.take_full()?
-                }
-                None => {
-                    input = None;
-                    out.0.take_all()?
-                }
-            };
-            ready = made.into_iter();
+    let mut out = Out(BatchBuilder::<U>::new(Arc::clone(&task.schema), task.batch_size));
+    let step = move |batch: Option<RecordBatch>| match batch {
+        Some(batch) => {
+            each(&batch, &mut out)?;
+            Ok(out.0.take_full()?)
         }
-    });
-    Ok(Box::pin(RecordBatchStreamAdapter::new(task.schema, batches)))
+        None => Ok(out.0.take_all()?),
+    };
+    Ok(stepping(task.input()?, task.schema, Box::new(step)))
 }
 
 /// What counts the bad records of a task, if there may be some.
@@ -244,15 +223,19 @@ pub(crate) fn at_end<U: Row, S: Send + 'static>(
     mut each: impl FnMut(&mut S, RecordBatch) -> Result<()> + Send + 'static,
     end: impl FnOnce(S, &mut Out<U>) -> Result<()> + Send + 'static,
 ) -> Result<SendableRecordBatchStream> {
-    let (schema, batch_size, mut input) = (Arc::clone(&task.schema), task.batch_size, task.input()?);
-    let done = async move {
-        let mut state = start;
-        while let Some(batch) = input.try_next().await? {
-            each(&mut state, batch)?;
+    let mut out = Out(BatchBuilder::<U>::new(Arc::clone(&task.schema), task.batch_size));
+    let (mut state, mut end) = (Some(start), Some(end));
+    let step = move |batch: Option<RecordBatch>| match (batch, &mut state) {
+        (Some(batch), Some(state)) => {
+            each(state, batch)?;
+            Ok(vec![])
         }
-        let mut out = Out(BatchBuilder::<U>::new(schema, batch_size));
-        end(state, &mut out)?;
-        Ok::<_, datafusion::common::DataFusionError>(futures::stream::iter(out.0.take_all()?.into_iter().map(Ok)))
+        _ => {
+            if let (Some(state), Some(end)) = (state.take(), end.take()) {
+                end(state, &mut out)?;
+            }
+            Ok(out.0.take_all()?)
+        }
     };
-    Ok(Box::pin(RecordBatchStreamAdapter::new(task.schema, futures::stream::once(done).try_flatten())))
+    Ok(stepping(task.input()?, task.schema, Box::new(step)))
 }

@@ -152,7 +152,7 @@ impl<K: Key, V: Row> Rdd<(K, V)> {
         let body = move |task: BatchTask| {
             let (schema, batch_size) = (Arc::clone(&task.schema), task.batch_size);
             let inputs = task.inputs.into_iter().map(|input| ranges::last_column(input, schema_of::<(K, V)>()));
-            Ok(pull::run(inputs.collect(), task.schema, move |mut inputs, push| {
+            Ok(pull::run(inputs.collect(), task.schema, Box::new(move |mut inputs, push| {
                 let Some(input) = inputs.pop() else { return Ok(vec![]) };
                 let mut records = Records::<(K, V)>::new(input);
                 let mut sink = Sink::new(schema, batch_size, push);
@@ -165,7 +165,7 @@ impl<K: Key, V: Row> Rdd<(K, V)> {
                 }
                 sink.finish()?;
                 Ok(vec![records.into_pull()])
-            }))
+            })))
         };
         let sortable = self.exchanged(self.partitions).made::<U>(|input| {
             let key = ranges::sortable(&K::data_type());
