@@ -28,6 +28,13 @@ impl<T: Row> Rdd<T> {
         })
     }
 
+    /// Frees the rows kept by [`cache`](Self::cache). The data set stays usable: the next job computes and keeps them anew.
+    pub fn unpersist(&self) {
+        if let Ok(dataset) = self.dataset() {
+            self.ctx.unpersist_plan(&DatasetNode::plan(&dataset));
+        }
+    }
+
     /// Rows that a query makes of this context's.
     pub(super) fn from_rows<U: Row>(&self, rows: Result<DataFrame>) -> Rdd<U> {
         let dataset = rows.and_then(|df| df_dataset::<U>(df));

@@ -21,6 +21,7 @@
 //! | `actions`, `statistics` | what runs a job |
 //! | `dataframe` | to SQL and DataFrames and back |
 //! | `sources` | where rows come from |
+//! | [`pregel`] | graphs, vertex by vertex |
 
 mod actions;
 pub mod closure;
@@ -29,10 +30,12 @@ mod joins;
 mod keyed;
 mod narrow;
 mod partitions;
+pub mod pregel;
 mod sets;
 mod sorting;
 mod sources;
 mod statistics;
+mod text_shim;
 pub mod with;
 
 pub use closure::{Closure, Out, Records, Sink, Value};
