@@ -92,7 +92,7 @@ fn assert_close(found: &[f64], expected: &[f64], distance: f64) {
 fn counts_words(master: &str, partitions: usize) -> Result<(), Failed> {
     on(master, partitions, async |ctx| {
         let mut counts: HashMap<String, u64> = HashMap::new();
-        let text = text("text.txt").to_lowercase().replace('.', " ").replace(',', " ");
+        let text = text("text.txt").to_lowercase().replace(['.', ','], " ");
         text.split_whitespace().for_each(|word| *counts.entry(word.into()).or_default() += 1);
         let mut expected: Vec<_> = counts.into_iter().collect();
         expected.sort_by_key(|(word, count)| (Reverse(*count), word.clone()));

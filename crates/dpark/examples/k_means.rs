@@ -34,7 +34,7 @@ async fn run(ctx: Context) -> Result<()> {
 /// The centres. The first points of the file are what they start from.
 pub(crate) async fn compute(ctx: &Context, path: &str, clusters: usize) -> Result<Vec<Point>> {
     let points = ctx.text_file(path).await?.try_map(parse).cache();
-    let mut centres = points.take(clusters).await?;
+    let mut centres = points.take(clusters.max(1)).await?;
     loop {
         let nearest = points.with(&centres).map(|centres, point| (nearest(centres, point), (point, 1u64)));
         // Few keys, so what partitions have is combined here; nothing is shuffled.

@@ -137,7 +137,7 @@ pub struct Outcome<K, S, A> {
 }
 
 impl<K: Row, S: Row, A> Outcome<K, S, A> {
-    /// Frees the rows. The data set stays usable, but all supersteps would be computed again.
+    /// Frees the rows. The data set stays usable, but the next job over it computes, and keeps, all supersteps anew.
     pub fn unpersist(&self) {
         self.vertices.context().unpersist_plan(&self.plan);
     }
