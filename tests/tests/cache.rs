@@ -142,7 +142,7 @@ fn counted(master: &str) -> Result<(), Failed> {
         };
         let known = plan().await?;
         assert!(known.contains("Rows=Exact(100)"), "{known}");
-        rows.unpersist()?;
+        rows.unpersist();
         let unknown = plan().await?;
         assert!(!unknown.contains("Rows=Exact(100)"), "{unknown}");
         assert_eq!((count().await?, place.computed()), (vec![100], 200));
@@ -159,7 +159,7 @@ fn freed(master: &str) -> Result<(), Failed> {
         assert_eq!(rows.clone().collect().await?, expected());
         let kept = story.catch_up().stages[0];
         assert_eq!(place.files(kept), 4);
-        rows.unpersist()?;
+        rows.unpersist();
         wait_until("the files should be removed", || place.files(kept) == 0);
         assert_eq!(rows.clone().collect().await?, expected());
         assert_eq!(place.computed(), 200);

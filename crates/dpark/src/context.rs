@@ -135,14 +135,7 @@ impl ContextBuilder {
             .build();
         let session = SessionContext::new_with_state(state);
         sql::enable_paths(&session);
-        Ok(Context {
-            session,
-            driver,
-            master,
-            cached,
-            args,
-            error_budget: conf.error_budget,
-        })
+        Ok(Context { session, driver, master, cached, args, error_budget: conf.error_budget })
     }
 }
 
@@ -219,7 +212,9 @@ impl Context {
         let parts = session.config().get_extension::<Parts>();
         let found = parts.as_ref().and_then(|parts| Some((parts, parts.driver.upgrade()?, parts.cached.upgrade()?)));
         let Some((parts, driver, cached)) = found else {
-            return plan_err!("the rows do not belong to a running context: make them with Context::sql or its readers");
+            return plan_err!(
+                "the rows do not belong to a running context: make them with Context::sql or its readers"
+            );
         };
         let (master, args, error_budget) = (parts.master.clone(), Arc::clone(&parts.args), parts.error_budget);
         Ok(Self { session: SessionContext::new_with_state(session), driver, master, cached, args, error_budget })

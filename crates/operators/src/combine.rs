@@ -5,11 +5,11 @@
 
 use crate::grace::KeyTable;
 use crate::groups::Groups;
+use crate::stepping::stepping;
 use arrow::array::ArrayRef;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::{DataFusionError, Result};
-use crate::stepping::stepping;
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use dpark_rows::{Emit, Row};

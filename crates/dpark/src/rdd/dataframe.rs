@@ -35,9 +35,10 @@ impl<T: Row> Rdd<T> {
 
     /// Frees the rows kept by [`cache`](Self::cache) or [`persist`](Self::persist). The data set stays usable: the next job
     /// computes and keeps them anew.
-    pub fn unpersist(&self) -> Result<()> {
-        self.ctx.unpersist(&self.to_df()?);
-        Ok(())
+    pub fn unpersist(&self) {
+        if let Ok(dataset) = self.dataset() {
+            self.ctx.unpersist_plan(&DatasetNode::plan(&dataset));
+        }
     }
 
     /// Rows that a query makes of this context's.

@@ -152,20 +152,24 @@ impl<K: Key, V: Row> Rdd<(K, V)> {
         let body = move |task: BatchTask| {
             let (schema, batch_size) = (Arc::clone(&task.schema), task.batch_size);
             let inputs = task.inputs.into_iter().map(|input| ranges::last_column(input, schema_of::<(K, V)>()));
-            Ok(pull::run(inputs.collect(), task.schema, Box::new(move |mut inputs, push| {
-                let Some(input) = inputs.pop() else { return Ok(vec![]) };
-                let mut records = Records::<(K, V)>::new(input);
-                let mut sink = Sink::new(schema, batch_size, push);
-                let mut next = records.next();
-                while let Some((key, first)) = next.take() {
-                    let mut group = Group { key: &key, first: Some(first), records: &mut records, after: None };
-                    closure(&key, &mut group, &mut sink);
-                    group.by_ref().for_each(drop);
-                    next = group.after;
-                }
-                sink.finish()?;
-                Ok(vec![records.into_pull()])
-            })))
+            Ok(pull::run(
+                inputs.collect(),
+                task.schema,
+                Box::new(move |mut inputs, push| {
+                    let Some(input) = inputs.pop() else { return Ok(vec![]) };
+                    let mut records = Records::<(K, V)>::new(input);
+                    let mut sink = Sink::new(schema, batch_size, push);
+                    let mut next = records.next();
+                    while let Some((key, first)) = next.take() {
+                        let mut group = Group { key: &key, first: Some(first), records: &mut records, after: None };
+                        closure(&key, &mut group, &mut sink);
+                        group.by_ref().for_each(drop);
+                        next = group.after;
+                    }
+                    sink.finish()?;
+                    Ok(vec![records.into_pull()])
+                }),
+            ))
         };
         let sortable = self.exchanged(self.partitions).made::<U>(|input| {
             let key = ranges::sortable(&K::data_type());

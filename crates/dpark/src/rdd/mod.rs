@@ -22,6 +22,7 @@
 //! | `actions`, `statistics` | what runs a job |
 //! | `dataframe` | to SQL and DataFrames and back |
 //! | [`sources`], [`savers`] | where rows come from and go to |
+//! | [`pregel`] | graphs, vertex by vertex |
 
 mod actions;
 mod checkpoint;
@@ -32,6 +33,7 @@ mod keyed;
 mod narrow;
 mod partitions;
 mod pipe;
+pub mod pregel;
 pub mod savers;
 mod sets;
 mod skew;

@@ -221,32 +221,36 @@ impl<T: Row> Rdd<T> {
     pub fn zip<U: Row>(&self, other: &Rdd<U>) -> Rdd<(T, U)> {
         let body = move |task: BatchTask| {
             let (schema, batch_size, partition) = (Arc::clone(&task.schema), task.batch_size, task.partition);
-            Ok(pull::run(task.inputs, task.schema, Box::new(move |mut inputs, push| {
-                let (Some(right), Some(left)) = (inputs.pop(), inputs.pop()) else { return Ok(vec![]) };
-                let (mut left, mut right) = (Records::<T>::new(left), Records::<U>::new(right));
-                let mut out = Sink::<(T, U)>::new(schema, batch_size, push);
-                let mut rows = 0u64;
-                let differ = loop {
-                    match (left.next(), right.next()) {
-                        (Some(left), Some(right)) => out.push((left, right)),
-                        (None, None) => break None,
-                        (left, _) => break Some(if left.is_some() { "second" } else { "first" }),
-                    }
-                    rows += 1;
-                };
-                out.finish()?;
-                let (mut left, right) = (left.into_pull(), right.into_pull());
-                if let Some(which) = differ
-                    && !left.is_over()
-                    && !right.is_over()
-                {
-                    left.fail(datafusion::common::exec_datafusion_err!(
+            Ok(pull::run(
+                task.inputs,
+                task.schema,
+                Box::new(move |mut inputs, push| {
+                    let (Some(right), Some(left)) = (inputs.pop(), inputs.pop()) else { return Ok(vec![]) };
+                    let (mut left, mut right) = (Records::<T>::new(left), Records::<U>::new(right));
+                    let mut out = Sink::<(T, U)>::new(schema, batch_size, push);
+                    let mut rows = 0u64;
+                    let differ = loop {
+                        match (left.next(), right.next()) {
+                            (Some(left), Some(right)) => out.push((left, right)),
+                            (None, None) => break None,
+                            (left, _) => break Some(if left.is_some() { "second" } else { "first" }),
+                        }
+                        rows += 1;
+                    };
+                    out.finish()?;
+                    let (mut left, right) = (left.into_pull(), right.into_pull());
+                    if let Some(which) = differ
+                        && !left.is_over()
+                        && !right.is_over()
+                    {
+                        left.fail(datafusion::common::exec_datafusion_err!(
                         "zip: partition {partition} has only {rows} rows in the {which} data set; zip needs partitions of equal \
                          lengths (a join by enumerate() does not)"
                     ));
-                }
-                Ok(vec![left, right])
-            })))
+                    }
+                    Ok(vec![left, right])
+                }),
+            ))
         };
         self.with_others(vec![self.joined_to(other)], Mapping::Same, body, &body, Argument::none(), false)
     }
@@ -323,14 +327,18 @@ pub(super) fn whole<T: Row, U: Row>(
     closure: impl Fn(usize, &mut Records<T>, &mut Sink<'_, U>) + Send + 'static,
 ) -> Result<SendableRecordBatchStream> {
     let (schema, batch_size, partition) = (Arc::clone(&task.schema), task.batch_size, task.partition);
-    Ok(pull::run(task.inputs, task.schema, Box::new(move |mut inputs, push| {
-        let Some(input) = inputs.pop() else { return Ok(vec![]) };
-        let mut rows = Records::<T>::new(input);
-        let mut out = Sink::<U>::new(schema, batch_size, push);
-        closure(partition, &mut rows, &mut out);
-        out.finish()?;
-        Ok(vec![rows.into_pull()])
-    })))
+    Ok(pull::run(
+        task.inputs,
+        task.schema,
+        Box::new(move |mut inputs, push| {
+            let Some(input) = inputs.pop() else { return Ok(vec![]) };
+            let mut rows = Records::<T>::new(input);
+            let mut out = Sink::<U>::new(schema, batch_size, push);
+            closure(partition, &mut rows, &mut out);
+            out.finish()?;
+            Ok(vec![rows.into_pull()])
+        }),
+    ))
 }
 
 /// Batches with one more column, which tells where each row goes.

@@ -20,14 +20,18 @@ impl Rdd<String> {
         let body = move |task: BatchTask| {
             with_value::<Vec<String>>(task, move |line, task| {
                 let (schema, batch_size) = (Arc::clone(&task.schema), task.batch_size);
-                Ok(pull::run(task.inputs, task.schema, Box::new(move |mut inputs, push| {
-                    let Some(input) = inputs.pop() else { return Ok(vec![]) };
-                    let mut rows = Records::<String>::new(input);
-                    let mut out = Sink::<String>::new(schema, batch_size, push);
-                    through(&line, &mut rows, &mut out)?;
-                    out.finish()?;
-                    Ok(vec![rows.into_pull()])
-                })))
+                Ok(pull::run(
+                    task.inputs,
+                    task.schema,
+                    Box::new(move |mut inputs, push| {
+                        let Some(input) = inputs.pop() else { return Ok(vec![]) };
+                        let mut rows = Records::<String>::new(input);
+                        let mut out = Sink::<String>::new(schema, batch_size, push);
+                        through(&line, &mut rows, &mut out)?;
+                        out.finish()?;
+                        Ok(vec![rows.into_pull()])
+                    }),
+                ))
             })
         };
         let argument: Argument = self.argument(&line);

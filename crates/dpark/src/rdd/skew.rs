@@ -29,7 +29,7 @@ impl<K: Key + Value + Clone, V: Row> Rdd<(K, V)> {
         let many = (total / (2 * partitions.max(1))).max(1);
         let hot = counts.with(&many).filter(|many, (_, rows)| rows > *many);
         let mut hot = hot.keys().collect().await?;
-        counts.unpersist()?;
+        counts.unpersist();
         hot.sort_by(|a, b| K::order(a.as_view(), b.as_view()));
         Ok(Skewed { rdd: self.clone(), hot })
     }
