@@ -55,10 +55,9 @@ impl<C: Row> Table<C> {
             count += 1;
             heap += heap_of(value);
         }
-        if count > 0 {
-            // Values only grow; those at hand are taken for typical until larger ones are seen.
-            self.heap = self.heap.max(heap / count * self.values.len()).max(heap);
-        }
+        // Values only grow; those at hand are taken for typical until larger ones are seen.
+        let typical: usize = heap.checked_div(count).unwrap_or(0);
+        self.heap = self.heap.max(typical * self.values.len()).max(heap);
         Ok(())
     }
 

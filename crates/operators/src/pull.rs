@@ -68,13 +68,11 @@ impl Push {
     }
 }
 
-/// Runs `body` over a partition's batches on a thread of its own. What it pushes are batches of `schema`. It gives its
-/// inputs back, for their errors.
-pub fn run(
-    inputs: Vec<SendableRecordBatchStream>,
-    schema: SchemaRef,
-    body: Box<dyn FnOnce(Vec<Pull>, &Push) -> Result<Vec<Pull>> + Send>,
-) -> SendableRecordBatchStream {
+/// What runs over a partition's batches, and gives its inputs back, for their errors.
+pub type Body = Box<dyn FnOnce(Vec<Pull>, &Push) -> Result<Vec<Pull>> + Send>;
+
+/// Runs `body` over a partition's batches on a thread of its own. What it pushes are batches of `schema`.
+pub fn run(inputs: Vec<SendableRecordBatchStream>, schema: SchemaRef, body: Body) -> SendableRecordBatchStream {
     let (queue, made) = mpsc::channel(QUEUE);
     let unwanted = Arc::new(AtomicBool::new(false));
     let start = async move {
@@ -86,7 +84,7 @@ pub fn run(
             let push = Push { queue, unwanted: Arc::clone(&unwanted) };
             body(inputs, &push)?.into_iter().find_map(|input| input.failed).map_or(Ok(()), Err)
         });
-        let batches = futures::stream::unfold((made, Some(body), wanted), |(mut made, mut body, wanted)| async move {
+        futures::stream::unfold((made, Some(body), wanted), |(mut made, mut body, wanted)| async move {
             if let Some(batch) = made.recv().await {
                 return Some((batch, (made, body, wanted)));
             }
@@ -99,8 +97,7 @@ pub fn run(
                 },
             };
             ended.err().map(|error| (Err(error), (made, None, wanted)))
-        });
-        batches
+        })
     };
     let batches = futures::stream::once(start).flatten();
     Box::pin(RecordBatchStreamAdapter::new(schema, batches))

@@ -2,6 +2,11 @@
 //!
 //! Keys that are `None` are equal to each other, as everywhere in data sets (and unlike NULLs in SQL's joins).
 
+#![expect(
+    clippy::type_complexity,
+    reason = "what a join gives is told by its type: the key, and values that may be missing"
+)]
+
 use super::closure::Closure;
 use super::{Argument, Key, Rdd, Row};
 use datafusion::common::Result;
@@ -63,7 +68,6 @@ impl<K: Key, V: Row> Rdd<(K, V)> {
     }
 
     /// [`cogroup`](Self::cogroup) of four.
-    #[expect(clippy::type_complexity, reason = "it is what it says: four lists a key")]
     pub fn cogroup4<W: Row, X: Row, Y: Row>(
         &self,
         second: &Rdd<(K, W)>,
