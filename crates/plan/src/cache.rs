@@ -212,7 +212,7 @@ impl CacheExec {
         let partitions = input.output_partitioning().partition_count();
         let properties = PlanProperties::clone(input.properties());
         // The rows stay where they are, but a hash is only promised where it is that of a data set's key.
-        let properties = match crate::dataset::closure::is_keyed(input.output_partitioning()) {
+        let properties = match crate::dataset::closure::keyed_partitions(&input).is_some() {
             true => properties,
             false => properties.with_partitioning(Partitioning::UnknownPartitioning(partitions)),
         };

@@ -3,8 +3,13 @@
 //! A [`BatchFunction`] turns the streams of batches of one partition into another stream. Functions that follow each
 //! other without an exchange between them are one operator, so that a long lineage is no deep plan.
 
+use super::exchange::ExchangeExec;
+use super::local_sort::LocalSortExec;
 use super::mapping::Mapping;
+use crate::cache::CacheExec;
 use crate::functions::{FunctionRef, conjure};
+use crate::needs::NeedsExec;
+use crate::shuffle_read::ShuffleReadExec;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -12,6 +17,7 @@ use datafusion::common::{DataFusionError, Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
@@ -147,7 +153,7 @@ impl ClosureExec {
         let mut partitioning = Partitioning::UnknownPartitioning(partitions);
         if mapping.is_same()
             && steps.iter().all(|step| step.keeps_key)
-            && inputs.iter().all(|input| is_keyed(input.output_partitioning()))
+            && inputs.iter().all(|input| keyed_partitions(input).is_some())
             && !inputs.is_empty()
         {
             partitioning = keyed(&last.schema, partitions);
@@ -200,8 +206,20 @@ pub(super) fn keyed(schema: &SchemaRef, partitions: usize) -> Partitioning {
     Partitioning::Hash(vec![Arc::new(Column::new(name, 0))], partitions)
 }
 
+/// Into how many partitions the rows are divided by the hash of their first column, if they are. Only operators of data sets are
+/// believed: DataFusion's optimizer may still take out an exchange below, that nothing of its own asks for.
+pub(crate) fn keyed_partitions(plan: &Arc<dyn ExecutionPlan>) -> Option<usize> {
+    if plan.is::<CooperativeExec>() || plan.is::<NeedsExec>() || plan.is::<LocalSortExec>() {
+        return plan.children().first().and_then(|input| keyed_partitions(input));
+    }
+    let ours = plan.is::<ClosureExec>() || plan.is::<ExchangeExec>();
+    let kept = plan.is::<ShuffleReadExec>() || plan.is::<CacheExec>();
+    let partitioning = plan.output_partitioning();
+    ((ours || kept) && is_keyed(partitioning)).then(|| partitioning.partition_count())
+}
+
 /// Whether rows with the same first column are in one partition, which their hash tells.
-pub(crate) fn is_keyed(partitioning: &Partitioning) -> bool {
+fn is_keyed(partitioning: &Partitioning) -> bool {
     match partitioning {
         Partitioning::Hash(keys, _) => match keys.as_slice() {
             [key] => key.downcast_ref::<Column>().is_some_and(|column| column.index() == 0),

@@ -2,7 +2,7 @@
 //!
 //! Without recursion, since a lineage may be thousands of data sets long.
 
-use super::closure::{ClosureExec, Step, is_keyed};
+use super::closure::{ClosureExec, Step, keyed_partitions};
 use super::exchange::{ExchangeExec, Target};
 use super::graph::{Dataset, Kind, Scheme};
 use super::local_sort::LocalSortExec;
@@ -15,7 +15,7 @@ use datafusion::common::{Result, internal_err};
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -121,12 +121,8 @@ fn once(input: Plan) -> Plan {
 
 /// All inputs by the hash of their first column, in the same number of partitions. Those that are so already stay.
 fn by_key(inputs: Vec<Plan>, partitions: Option<usize>, usual: usize) -> Vec<Plan> {
-    let keyed = |input: &Plan| {
-        let partitioning = input.output_partitioning();
-        is_keyed(partitioning).then(|| partitioning.partition_count())
-    };
-    let partitions = partitions.or_else(|| inputs.iter().filter_map(keyed).max()).unwrap_or(usual).max(1);
-    let moved = inputs.into_iter().map(|input| match keyed(&input) {
+    let partitions = partitions.or_else(|| inputs.iter().filter_map(keyed_partitions).max()).unwrap_or(usual).max(1);
+    let moved = inputs.into_iter().map(|input| match keyed_partitions(&input) {
         Some(have) if have == partitions => input,
         _ => Arc::new(ExchangeExec::new(input, Target::Key(partitions))) as Plan,
     });
