@@ -35,7 +35,7 @@ pub trait Row: Emit<Row = Self> + Sized + Send + Sync + 'static {
     /// The same for a whole batch, whose columns are those of the outermost struct.
     fn reader_of<'a>(columns: &'a [ArrayRef]) -> Result<Self::Reader<'a>, Mismatch> {
         match columns {
-            [column] => Self::reader(column, None),
+            [column] => Self::reader(column, None).map_err(|error| error.within("_1")),
             _ => Err(Mismatch::Count { have: columns.len(), names: String::new(), want: 1 }),
         }
     }

@@ -93,7 +93,7 @@ impl<K: Key, V: Row> Rdd<(K, V)> {
     /// The rows whose key `other` does not have.
     pub fn subtract_by_key<W: Row>(&self, other: &Rdd<(K, W)>) -> Rdd<(K, V)> {
         // Only keys of the other side are of interest, each once.
-        let keys = other.map_values(|_| 0u8).reduce_by_key(|a, _| a);
+        let keys = other.map_values(|_| 0u8).with_partitions_of(self).reduce_by_key(|a, _| a);
         self.cogroup(&keys).flat_map_values(|(values, others), out| {
             if others.is_empty() {
                 values.iter().for_each(|value| out.push(value));
