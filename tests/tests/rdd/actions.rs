@@ -127,7 +127,7 @@ async fn take_starts_no_more_tasks(ctx: Context) -> Done {
     });
     let mut events = ctx.events();
     assert_eq!(slow.take(1).await?, [0]);
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
     let mut started = 0;
     while let Ok(event) = events.try_recv() {
         started += usize::from(matches!(event, EngineEvent::TaskStarted { .. }));

@@ -41,9 +41,20 @@ pub(crate) struct Trials {
 impl Trials {
     /// A trial on both masters, with three partitions.
     pub(crate) fn add<R: Future<Output = Done> + 'static>(&mut self, name: &'static str, body: fn(Context) -> R) {
+        self.add_with(name, &[], body);
+    }
+
+    /// The same with other options.
+    pub(crate) fn add_with<R: Future<Output = Done> + 'static>(
+        &mut self,
+        name: &'static str,
+        conf: &[(&'static str, &'static str)],
+        body: fn(Context) -> R,
+    ) {
         let body = boxed(body);
         for master in MASTERS {
-            self.mode(name, master, "", vec![("shuffle.partitions", "3")], &body);
+            let conf = [("shuffle.partitions", "3")].iter().chain(conf).copied().collect();
+            self.mode(name, master, "", conf, &body);
         }
     }
 

@@ -7,7 +7,9 @@ use dpark::prelude::Rdd;
 use dpark_tests::story::Story;
 
 pub(crate) fn add(trials: &mut Trials) {
-    trials.add("moves::what_is_partitioned_by_key_stays", what_is_partitioned_by_key_stays);
+    // Without exchanges of earlier jobs, which are no stages of later ones.
+    let alone = [("shuffle.keep", "0")];
+    trials.add_with("moves::what_is_partitioned_by_key_stays", &alone, what_is_partitioned_by_key_stays);
     trials.add("moves::a_cached_key_stays", a_cached_key_stays);
     trials.add("moves::one_data_set_twice_is_computed_once", one_data_set_twice_is_computed_once);
     trials.wide("moves::what_sql_has_partitioned", what_sql_has_partitioned);

@@ -72,12 +72,12 @@ async fn percentiles(ctx: Context) -> Done {
     let data = ctx.range(0..10_001, 7);
     let found = data.percentiles(&[0.0, 25.0, 50.0, 75.0, 99.0, 100.0]).await?.unwrap();
     let expected = [0.0, 2500.0, 5000.0, 7500.0, 9900.0, 10_000.0];
-    assert!(found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() <= 50.0), "{found:?}");
+    assert!(found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() <= 150.0), "{found:?}");
     says(&told(data.percentiles(&[101.0]).await), &["101 is no percentage"])?;
     let by_key = data.key_by(|n| n % 3).map_values(|n| n + 1).percentiles_by_key(&[100.0, 50.0]).collect().await?;
     assert_eq!(by_key.len(), 3);
     for (key, found) in by_key {
-        let near = |found: f64, expected: f64| (found - expected).abs() <= 50.0;
+        let near = |found: f64, expected: f64| (found - expected).abs() <= 150.0;
         assert!(found.len() == 2 && near(found[0], 10_000.0) && near(found[1], 5000.0), "{key}: {found:?}");
     }
     let one = ctx.parallelize(vec![(None::<String>, 7i64)], 2).percentiles_by_key(&[50.0]).collect().await?;

@@ -86,7 +86,7 @@ impl Mapping {
                 ranges.collect()
             }
             (Self::Ranges(ranges), _) => {
-                ranges.get(p).map_or_else(Vec::new, |(from, to)| vec![*from as usize..*to as usize])
+                ranges.get(p).map(|(from, to)| *from as usize..*to as usize).into_iter().collect()
             }
             _ => inputs.iter().map(|_| p..p + 1).collect(),
         }
