@@ -57,9 +57,9 @@ impl<C: Row> Table<C> {
             count += 1;
             heap += heap_of(value);
         }
-        if count > 0 {
+        if let Some(typical) = heap.checked_div(count) {
             // Values only grow; those at hand are taken for typical until larger ones are seen.
-            self.heap = self.heap.max(heap / count * self.values.len()).max(heap);
+            self.heap = self.heap.max(typical * self.values.len()).max(heap);
         }
         Ok(())
     }

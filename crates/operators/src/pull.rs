@@ -85,7 +85,7 @@ where
             let push = Push { queue, unwanted: Arc::clone(&unwanted) };
             body(inputs, &push)?.into_iter().find_map(|input| input.failed).map_or(Ok(()), Err)
         });
-        let batches = futures::stream::unfold((made, Some(body), wanted), |(mut made, mut body, wanted)| async move {
+        futures::stream::unfold((made, Some(body), wanted), |(mut made, mut body, wanted)| async move {
             if let Some(batch) = made.recv().await {
                 return Some((batch, (made, body, wanted)));
             }
@@ -98,8 +98,7 @@ where
                 },
             };
             ended.err().map(|error| (Err(error), (made, None, wanted)))
-        });
-        batches
+        })
     };
     let batches = futures::stream::once(start).flatten();
     Box::pin(RecordBatchStreamAdapter::new(schema, batches))

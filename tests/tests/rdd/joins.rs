@@ -28,8 +28,11 @@ fn sides(ctx: &Context) -> (Vec<Pair>, Vec<Pair>, Rdd<Pair>, Rdd<Pair>) {
     (left, right, l, r)
 }
 
+/// A key, a value of the left, and one of the right.
+type Joined = (Option<String>, (i64, Option<i64>));
+
 /// Each row of the left with each of the right that has its key, or with none.
-fn plain(left: &[Pair], right: &[Pair]) -> Vec<(Option<String>, (i64, Option<i64>))> {
+fn plain(left: &[Pair], right: &[Pair]) -> Vec<Joined> {
     let groups = grouped(right);
     let rows = left.iter().flat_map(|(key, value)| {
         let partners: Vec<Option<i64>> = match groups.get(key) {

@@ -29,7 +29,7 @@ impl<T: Row> Rdd<T> {
     }
 
     /// Rows that a query makes of this context's.
-    pub(super) fn from_rows<U: Row>(&self, rows: Result<DataFrame>) -> Rdd<U> {
+    pub(super) fn rows_of<U: Row>(&self, rows: Result<DataFrame>) -> Rdd<U> {
         let dataset = rows.and_then(|df| df_dataset::<U>(df));
         Rdd::new(self.ctx.clone(), dataset)
     }

@@ -34,6 +34,7 @@ impl<K: Key, V: Row> Rdd<(K, V)> {
     }
 
     /// As [`join`](Self::join), and each value of either side that has no partner. Spills.
+    #[expect(clippy::type_complexity, reason = "it is what it says: a value of each side, if there is one")]
     pub fn full_join<W: Row>(&self, other: &Rdd<(K, W)>) -> Rdd<(K, (Option<V>, Option<W>))> {
         self.joined(other, move |task| pairs(Kind::Full, task))
     }
@@ -54,6 +55,7 @@ impl<K: Key, V: Row> Rdd<(K, V)> {
     }
 
     /// [`cogroup`](Self::cogroup) of three.
+    #[expect(clippy::type_complexity, reason = "it is what it says: three lists a key")]
     pub fn cogroup3<W: Row, X: Row>(
         &self,
         second: &Rdd<(K, W)>,

@@ -228,7 +228,7 @@ impl<K: Key, V: Number> Rdd<(K, V)> {
             let list = datafusion::functions_nested::expr_fn::make_array(columns);
             df.select(vec![ident("_1"), list.alias("_2")])
         });
-        self.from_rows(rows)
+        self.rows_of(rows)
     }
 }
 
@@ -240,7 +240,7 @@ impl<K: Key, V: Key> Rdd<(K, V)> {
             let counts = df.aggregate(vec![ident("_1")], vec![approx_distinct(ident("_2")).alias("_2")])?;
             counts.select(vec![ident("_1"), ident("_2")])
         });
-        self.from_rows(rows)
+        self.rows_of(rows)
     }
 }
 
@@ -250,7 +250,7 @@ impl<T: Key> Rdd<T> {
     pub async fn approx_distinct(&self) -> Result<u64> {
         let hashes: Rdd<u64> = self.map(|row| hash_of::<T>(row));
         let counts = hashes.to_df()?.aggregate(vec![], vec![approx_distinct(ident("_1")).alias("_1")])?;
-        let counts: Rdd<u64> = self.from_rows(Ok(counts));
+        let counts: Rdd<u64> = self.rows_of(Ok(counts));
         Ok(counts.first().await?.unwrap_or(0))
     }
 }
