@@ -1,14 +1,28 @@
 //! Files of records in and out: every source and saver, commits, checkpoints.
 
+use crate::fixture::{Done, Trials};
 use dpark::prelude::*;
 use dpark::rdd::sources::{Codec, CsvDialect};
-use libtest_mimic::Failed;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-type Done = Result<(), Failed>;
+pub(crate) fn add(trials: &mut Trials) {
+    trials.add("files::text_in_pieces", text_in_pieces);
+    trials.add("files::which_files", which_files);
+    trials.add("files::a_range_of_bytes", a_range_of_bytes);
+    trials.add("files::text_that_is_none", text_that_is_none);
+    trials.add("files::packed_text", packed_text);
+    trials.add("files::records", records);
+    trials.add("files::csv_with_newlines", csv_with_newlines);
+    trials.add("files::tables", tables);
+    trials.add("files::text_by_key", text_by_key);
+    trials.add("files::committed", committed);
+    trials.add("files::checkpoint", checkpoint);
+    trials.add("files::pipe", pipe);
+    trials.add("files::error_budget", error_budget);
+}
 
 fn texts(rows: &[&str]) -> Vec<String> {
     rows.iter().map(|row| (*row).to_owned()).collect()
@@ -16,7 +30,10 @@ fn texts(rows: &[&str]) -> Vec<String> {
 
 /// Lines of many lengths, some empty, some not ASCII.
 fn lines(count: usize) -> Vec<String> {
-    (0..count).map(|i| format!("{i}{}", "ü x".repeat(i * 7 % 13))).map(|line| if line.len() % 5 == 0 { String::new() } else { line }).collect()
+    (0..count)
+        .map(|i| format!("{i}{}", "ü x".repeat(i * 7 % 13)))
+        .map(|line| if line.len() % 5 == 0 { String::new() } else { line })
+        .collect()
 }
 
 fn names(dir: &Path) -> BTreeSet<String> {
@@ -28,7 +45,7 @@ fn at(path: PathBuf) -> String {
 }
 
 /// Every line once and in order, whatever the size of the pieces.
-pub async fn text_in_pieces(ctx: Context) -> Done {
+async fn text_in_pieces(ctx: Context) -> Done {
     let dir = TempDir::new()?;
     let wanted = lines(500);
     fs::write(dir.path().join("a.txt"), wanted.join("\n"))?;
@@ -45,12 +62,18 @@ pub async fn text_in_pieces(ctx: Context) -> Done {
 }
 
 /// A directory with all below it, an ending, a depth, a pattern, a list, an empty file.
-pub async fn which_files(ctx: Context) -> Done {
+async fn which_files(ctx: Context) -> Done {
     let dir = TempDir::new()?;
     fs::create_dir_all(dir.path().join("sub/.hidden"))?;
-    for (name, text) in
-        [("b.txt", "b\n"), ("a.txt", "a"), ("empty.txt", ""), ("sub/c.txt", "c\n"), ("sub/d.log", "d"), (".e.txt", "e"), ("sub/.hidden/f.txt", "f")]
-    {
+    for (name, text) in [
+        ("b.txt", "b\n"),
+        ("a.txt", "a"),
+        ("empty.txt", ""),
+        ("sub/c.txt", "c\n"),
+        ("sub/d.log", "d"),
+        (".e.txt", "e"),
+        ("sub/.hidden/f.txt", "f"),
+    ] {
         fs::write(dir.path().join(name), text)?;
     }
     let root = at(dir.path().to_path_buf());
@@ -67,7 +90,7 @@ pub async fn which_files(ctx: Context) -> Done {
 }
 
 /// The lines that start within some bytes.
-pub async fn a_range_of_bytes(ctx: Context) -> Done {
+async fn a_range_of_bytes(ctx: Context) -> Done {
     let dir = TempDir::new()?;
     let file = dir.path().join("x.txt");
     fs::write(&file, "aaa\nbbb\nccc\nddd\n")?;
@@ -81,7 +104,7 @@ pub async fn a_range_of_bytes(ctx: Context) -> Done {
 }
 
 /// Text that is no UTF-8 names its file and place.
-pub async fn text_that_is_none(ctx: Context) -> Done {
+async fn text_that_is_none(ctx: Context) -> Done {
     let dir = TempDir::new()?;
     let file = dir.path().join("latin.txt");
     fs::write(&file, b"good\nb\xe9d\n")?;
@@ -93,7 +116,7 @@ pub async fn text_that_is_none(ctx: Context) -> Done {
 }
 
 /// Packed text can be split again.
-pub async fn packed_text(ctx: Context) -> Done {
+async fn packed_text(ctx: Context) -> Done {
     let wanted = lines(20_000);
     let rows = ctx.parallelize(wanted.clone(), 2);
     for codec in [Codec::Gzip, Codec::Bzip2, Codec::Zstd] {
@@ -108,7 +131,7 @@ pub async fn packed_text(ctx: Context) -> Done {
 }
 
 /// Records of one length, TFRecords, whole files.
-pub async fn records(ctx: Context) -> Done {
+async fn records(ctx: Context) -> Done {
     let dir = TempDir::new()?;
     let bytes: Vec<u8> = (0..=255).cycle().take(10 * 100).collect();
     fs::write(dir.path().join("fixed"), &bytes)?;
@@ -123,7 +146,9 @@ pub async fn records(ctx: Context) -> Done {
     let read = ctx.files([at(dir.path().join("tf"))]).split_size(64).tf_records().await?;
     assert_eq!(read.collect().await?, fixed.collect().await?);
     // DPark's own test vector.
-    let hello = ctx.parallelize(["hello"].map(String::from), 1).map(|text| dpark::rows::bytes::Bytes::copy_from_slice(text.as_bytes()));
+    let hello = ctx
+        .parallelize(["hello"].map(String::from), 1)
+        .map(|text| dpark::rows::bytes::Bytes::copy_from_slice(text.as_bytes()));
     let saved = hello.save(dir.path().join("hello")).tf_records().await?;
     let written = fs::read(&saved.files[0])?;
     assert_eq!(written, b"\x05\0\0\0\0\0\0\0\xea\xb2\x04\x3ehello\xbb\x1f\x1c\x19");
@@ -135,7 +160,7 @@ pub async fn records(ctx: Context) -> Done {
 }
 
 /// A quoted field keeps its newlines, also where pieces meet.
-pub async fn csv_with_newlines(ctx: Context) -> Done {
+async fn csv_with_newlines(ctx: Context) -> Done {
     let dir = TempDir::new()?;
     let file = dir.path().join("x.csv");
     let mut text = String::new();
@@ -154,7 +179,7 @@ pub async fn csv_with_newlines(ctx: Context) -> Done {
 }
 
 /// What is saved as a table is read again as the same rows.
-pub async fn tables(ctx: Context) -> Done {
+async fn tables(ctx: Context) -> Done {
     let dir = TempDir::new()?;
     let rows: Vec<(i64, String, f64)> = (0..100).map(|i| (i, format!("row {i}, \"quoted\""), i as f64 / 4.0)).collect();
     let data = ctx.parallelize(rows.clone(), 3);
@@ -183,9 +208,11 @@ pub async fn tables(ctx: Context) -> Done {
 }
 
 /// A directory for each key.
-pub async fn text_by_key(ctx: Context) -> Done {
+async fn text_by_key(ctx: Context) -> Done {
     let dir = TempDir::new()?;
-    let rows: Vec<(String, String)> = [("a", "1"), ("b/c", "2"), ("a", "3"), ("", "4"), ("..", "5")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+    let rows: Vec<(String, String)> = [("a", "1"), ("b/c", "2"), ("a", "3"), ("", "4"), ("..", "5")]
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .into();
     let saved = ctx.parallelize(rows, 2).save(dir.path().join("out")).text_by_key().await?;
     assert_eq!(saved.rows, 5);
     assert_eq!(names(&dir.path().join("out")), ["%", "%2E%2E", "_SUCCESS", "a", "b%2Fc"].map(String::from).into());
@@ -196,7 +223,7 @@ pub async fn text_by_key(ctx: Context) -> Done {
 }
 
 /// Nothing is there before everything is, and nothing of others is touched.
-pub async fn committed(ctx: Context) -> Done {
+async fn committed(ctx: Context) -> Done {
     let dir = TempDir::new()?;
     let out = dir.path().join("out");
     let numbers = ctx.parallelize(0..10i64, 4).map(|n| n.to_string());
@@ -228,7 +255,7 @@ pub async fn committed(ctx: Context) -> Done {
 }
 
 /// A checkpoint is computed once, in this run and the next.
-pub async fn checkpoint(ctx: Context) -> Done {
+async fn checkpoint(ctx: Context) -> Done {
     let dir = TempDir::new()?;
     let runs = ctx.accumulator(0u64);
     let rows = ctx.parallelize(0..20i64, 4).with(&runs).map(|runs, n| {
@@ -252,11 +279,12 @@ fn texts_of(n: i64) -> Vec<String> {
 }
 
 /// Rows through another program, and what goes wrong with it.
-pub async fn pipe(ctx: Context) -> Done {
+async fn pipe(ctx: Context) -> Done {
     let rows = ctx.parallelize(["b", "a", "c"].map(String::from), 1);
     assert_eq!(rows.pipe("sort", ["-r"]).collect().await?, ["c", "b", "a"]);
     assert_eq!(rows.pipe("head", ["-n", "1"]).collect().await?, ["b"]);
-    let failed = rows.pipe("sh", ["-c", "cat >/dev/null; echo no luck >&2; exit 3"]).collect().await.unwrap_err().to_string();
+    let failed =
+        rows.pipe("sh", ["-c", "cat >/dev/null; echo no luck >&2; exit 3"]).collect().await.unwrap_err().to_string();
     assert!(failed.contains("exit status: 3") && failed.contains("no luck"), "{failed}");
     let missing = rows.pipe("no-such-program", Vec::<String>::new()).collect().await.unwrap_err().to_string();
     assert!(missing.contains("no-such-program") && missing.contains("cannot be started"), "{missing}");
@@ -264,13 +292,16 @@ pub async fn pipe(ctx: Context) -> Done {
 }
 
 /// A few bad records are left out and told of; too many fail the job, and nothing is saved.
-pub async fn error_budget(ctx: Context) -> Done {
+async fn error_budget(ctx: Context) -> Done {
     let numbers = ctx.parallelize((0..1000).map(|n| if n % 100 == 50 { format!("bad {n}") } else { n.to_string() }), 4);
     let parsed = numbers.error_budget(0.02).try_map(str::parse::<i64>);
     assert_eq!(parsed.count().await?, 990);
     let bad = parsed.bad_records()?;
     assert_eq!(bad.bad(), 10);
-    assert!(bad.closures.values().any(|failures| failures.samples.iter().any(|said| said.contains("invalid digit"))), "{bad:?}");
+    assert!(
+        bad.closures.values().any(|failures| failures.samples.iter().any(|said| said.contains("invalid digit"))),
+        "{bad:?}"
+    );
     let panics = numbers.error_budget(0.02).map(|text| text.parse::<i64>().unwrap());
     assert_eq!(panics.count().await?, 990);
     let halves = numbers.error_budget(0.02).filter(|text| text.parse::<i64>().unwrap() % 2 == 0);

@@ -316,7 +316,7 @@ impl<T: Key> Rdd<T> {
                     move |best, batch| {
                         best.extend(Rows::<T>::of(&batch).map_err(external)?.map(T::owned));
                         // Sorted once in a while: a row costs the logarithm of what is kept.
-                        if best.len() > 2 * n + 8192 {
+                        if best.len() > n.saturating_mul(2).saturating_add(8192) {
                             *best = cut(std::mem::take(best), n, order);
                         }
                         Ok(())
@@ -362,7 +362,7 @@ impl<K: Key> Rdd<(K, u64)> {
                     vec![],
                     move |best, batch| {
                         best.extend(Rows::<(K, u64)>::of(&batch).map_err(external)?.map(<(K, u64)>::owned));
-                        if best.len() > 2 * n + 8192 {
+                        if best.len() > n.saturating_mul(2).saturating_add(8192) {
                             *best = cut(std::mem::take(best), n, order);
                         }
                         Ok(())

@@ -39,6 +39,7 @@ impl<K: Key, V: Row> Rdd<(K, V)> {
     }
 
     /// As [`join`](Self::join), and each value of either side that has no partner. Spills.
+    #[expect(clippy::type_complexity, reason = "it is what it says: a value of each side, if there is one")]
     pub fn full_join<W: Row>(&self, other: &Rdd<(K, W)>) -> Rdd<(K, (Option<V>, Option<W>))> {
         self.joined(other, move |task| pairs(Kind::Full, task))
     }
@@ -59,6 +60,7 @@ impl<K: Key, V: Row> Rdd<(K, V)> {
     }
 
     /// [`cogroup`](Self::cogroup) of three.
+    #[expect(clippy::type_complexity, reason = "it is what it says: three lists a key")]
     pub fn cogroup3<W: Row, X: Row>(
         &self,
         second: &Rdd<(K, W)>,
@@ -97,7 +99,7 @@ impl<K: Key, V: Row> Rdd<(K, V)> {
     /// The rows whose key `other` does not have.
     pub fn subtract_by_key<W: Row>(&self, other: &Rdd<(K, W)>) -> Rdd<(K, V)> {
         // Only keys of the other side are of interest, each once.
-        let keys = other.map_values(|_| 0u8).reduce_by_key(|a, _| a);
+        let keys = other.map_values(|_| 0u8).with_partitions_of(self).reduce_by_key(|a, _| a);
         self.cogroup(&keys).flat_map_values(|(values, others), out| {
             if others.is_empty() {
                 values.iter().for_each(|value| out.push(value));

@@ -141,8 +141,10 @@ impl<K: Key, V: Row> Rdd<(K, V)> {
         // Sorted by what DataFusion sorts, which need not be the key itself.
         let wrap = move |mut task: BatchTask| {
             let input = task.input()?;
-            let schema = Arc::clone(&task.schema);
-            let keyed = BatchTask { inputs: vec![input], ..task };
+            // Still with the key itself: the task's schema has what it is sorted by.
+            let value = arrow::datatypes::Field::new("_2", <(K, V)>::data_type(), false);
+            let schema = dpark_operators::combine::keyed_schema(input.schema().field(0), &value);
+            let keyed = BatchTask { inputs: vec![input], schema: Arc::clone(&schema), ..task };
             let wrapped = each_batch(keyed, move |batch| {
                 let columns = vec![Arc::clone(batch.column(0)), as_column::<(K, V)>(&batch)?];
                 Ok(RecordBatch::try_new(Arc::clone(&schema), columns)?)

@@ -147,7 +147,8 @@ impl<T: Number> Rdd<T> {
     /// Numbers in each of `ranges` ranges of equal width between the smallest and the largest number. NaN is in none.
     pub async fn histogram(&self, ranges: usize) -> Result<Histogram> {
         let stats = self.stats().await?;
-        if stats.count == 0 || ranges == 0 {
+        // Also with nothing but NaN.
+        if stats.min > stats.max || ranges == 0 {
             return Ok(Histogram { edges: vec![], counts: vec![] });
         }
         let width = (stats.max - stats.min) / ranges as f64;

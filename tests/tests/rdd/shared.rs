@@ -1,12 +1,13 @@
 //! Values that closures share with the driver: broadcasts and accumulators, in threads and in worker processes.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test, with a main of its own")]
-
+use crate::fixture::Trials;
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use dpark::prelude::*;
 use dpark::{AccumulatorValue, EngineEvent};
-use libtest_mimic::{Arguments, Failed, Trial};
+use dpark_test_cluster::{Cluster, Options};
+use dpark_tests::oracle::modes::MESOS;
+use libtest_mimic::{Failed, Trial};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
@@ -15,11 +16,12 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::sync::broadcast::Receiver;
 
+/// What runs on a cluster too.
+const ON_MESOS: [&str; 5] = ["broadcast", "unpersisted", "large_argument", "retries_count_once", "lost_executors"];
+
 type Case = fn(&'static str) -> Result<(), Failed>;
 
-fn main() {
-    dpark::init();
-    let args = Arguments::from_args();
+pub(crate) fn add(trials: &mut Trials) {
     let cases: [(&str, Case); 15] = [
         ("broadcast", broadcast),
         ("decoded_once", decoded_once),
@@ -37,17 +39,28 @@ fn main() {
         ("kinds", kinds),
         ("not_read_in_tasks", not_read_in_tasks),
     ];
-    let mut trials = vec![];
     for (mode, master) in [("local2", "local[2]"), ("process3", "process[3]")] {
         for (name, case) in cases {
-            trials.push(Trial::test(format!("shared::{name}::{mode}"), move || case(master)));
+            trials.all.push(Trial::test(format!("shared::{name}::{mode}"), move || case(master)));
         }
     }
-    libtest_mimic::run(&args, trials).exit();
+    for (name, case) in cases.into_iter().filter(|(name, _)| ON_MESOS.contains(name)) {
+        trials.all.push(Trial::test(format!("shared::{name}::mesos"), move || {
+            let cluster = Cluster::start(Options { agents: 3, ..Options::default() })?;
+            // A trial's master lives as long as the program, which runs one.
+            case(Box::leak(cluster.masters().into_boxed_str()))?;
+            Ok(cluster.close()?)
+        }));
+    }
 }
 
 fn on<F: Future<Output = Result<(), Failed>>>(master: &str, body: impl FnOnce(Context) -> F) -> Result<(), Failed> {
-    let ctx = Context::builder().master(master).conf("shuffle.partitions", "3").build()?;
+    let mut builder = Context::builder().master(master).conf("shuffle.partitions", "3");
+    if master.starts_with("mesos") || master.contains(':') {
+        builder = builder.conf("mesos.executor.path", std::env::current_exe()?.display().to_string());
+        builder = MESOS.iter().fold(builder, |builder, (key, value)| builder.conf(*key, *value));
+    }
+    let ctx = builder.build()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let done = body(ctx.clone()).await;

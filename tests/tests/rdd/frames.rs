@@ -1,0 +1,104 @@
+//! SQL and DataFrames, before closures and behind them.
+
+use super::fixture::{Done, Trials, equal, grouped, pairs, ragged, same};
+use super::keyed::plus;
+use arrow::array::{AsArray, Int64Array};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+use arrow::record_batch::RecordBatch;
+use datafusion::prelude::{col, lit};
+use dpark::Context;
+use dpark::prelude::{DataFrameExt, Rdd};
+use dpark_tests::story::Story;
+use std::sync::Arc;
+
+pub(crate) fn add(trials: &mut Trials) {
+    trials.wide("frames::there_and_back", there_and_back);
+    trials.add("frames::map_batches", map_batches);
+    trials.add("frames::map_batches_to", map_batches_to);
+    trials.wide("frames::register", register);
+    trials.add("frames::cache", cache);
+    trials.add("frames::cache_after_unpersist", cache_after_unpersist);
+}
+
+async fn there_and_back(ctx: Context) -> Done {
+    let rows = pairs(90, 1000);
+    let data = ragged(&ctx, &rows);
+    let df = data.to_df()?;
+    let names: Vec<_> = df.schema().fields().iter().map(|field| field.name().clone()).collect();
+    assert_eq!(names, ["_1", "_2"]);
+    let kept = df.filter(col("_2").gt(lit(0)))?.select(vec![col("_2"), col("_1")])?;
+    let found = ctx.rdd::<(i64, Option<String>)>(kept)?.swap().reduce_by_key(plus);
+    let expected: Vec<_> = rows.into_iter().filter(|row| row.1 > 0).collect();
+    same(found.collect().await?, grouped(&expected).into_iter().map(|(key, values)| (key, values.iter().sum())))?;
+    // A single column is called `_1`; rows of SQL have the partitions that the query gives them.
+    let numbers = ctx.rdd::<i64>(ctx.sql("SELECT value FROM generate_series(1, 1000)").await?)?;
+    assert_eq!(numbers.map(|n| n * 2).reduce(plus).await?, Some(1_001_000));
+    assert_eq!(ctx.range(0..3, 1).to_df()?.schema().field(0).name(), "_1");
+    Ok(())
+}
+
+async fn map_batches(ctx: Context) -> Done {
+    let doubled = ctx.range(1..1001, 3).to_df()?.map_batches(|batch: RecordBatch| {
+        let column = batch.column(0).as_primitive::<Int64Type>();
+        let doubled: Int64Array = column.unary(|value| value * 2);
+        Ok(RecordBatch::try_new(batch.schema(), vec![Arc::new(doubled)])?)
+    })?;
+    equal(&ctx.rdd::<i64>(doubled)?.collect().await?, &(1..1001).map(|n| n * 2).collect::<Vec<_>>())
+}
+
+async fn map_batches_to(ctx: Context) -> Done {
+    let schema = Arc::new(Schema::new(vec![Field::new("big", DataType::Boolean, false)]));
+    let big = ctx.range(0..100, 3).to_df()?.map_batches_to(schema, |batch: RecordBatch| {
+        let column = batch.column(0).as_primitive::<Int64Type>();
+        let big: Vec<bool> = column.values().iter().map(|value| *value >= 50).collect();
+        let schema = Arc::new(Schema::new(vec![Field::new("big", DataType::Boolean, false)]));
+        Ok(RecordBatch::try_new(schema, vec![Arc::new(arrow::array::BooleanArray::from(big))])?)
+    })?;
+    assert_eq!(big.clone().filter(col("big"))?.count().await?, 50);
+    equal(&ctx.rdd::<bool>(big)?.collect().await?, &(0..100).map(|n| n >= 50).collect::<Vec<_>>())
+}
+
+async fn register(ctx: Context) -> Done {
+    let rows = pairs(91, 1000);
+    let data = ragged(&ctx, &rows);
+    ctx.register("data", &data)?;
+    let sums = ctx.sql("SELECT _1, sum(_2) FROM data GROUP BY _1").await?;
+    let expected = grouped(&rows).into_iter().map(|(key, values)| (key, values.iter().sum()));
+    same(ctx.rdd::<(Option<String>, i64)>(sums)?.collect().await?, expected)?;
+    // A data set behind an exchange, joined by SQL with the one before.
+    ctx.register("sums", &data.reduce_by_key(plus))?;
+    let joined = ctx.sql("SELECT count(*) FROM data JOIN sums ON data._1 IS NOT DISTINCT FROM sums._1").await?;
+    assert_eq!(ctx.rdd::<i64>(joined)?.collect().await?, [1000]);
+    Ok(())
+}
+
+fn tasks(story: &mut Story) -> usize {
+    story.catch_up();
+    std::mem::take(&mut story.started).len()
+}
+
+/// Computed by the first action that needs it, kept for those after.
+async fn cache(ctx: Context) -> Done {
+    let cached: Rdd<i64> = ctx.range(1..101, 4).map(|n| n + 1).cache();
+    let mut story = Story::of(&ctx);
+    assert_eq!(cached.count().await?, 100);
+    let first = tasks(&mut story);
+    assert_eq!(cached.reduce(plus).await?, Some(5150));
+    let second = tasks(&mut story);
+    assert!(first > second, "{first} tasks, then {second}: the second job should not compute the rows again");
+    // Rows behind it are computed from what is kept.
+    assert_eq!(cached.map(|n| n * 2).filter(|n| n > 100).count().await?, 51);
+    assert!(tasks(&mut story) <= second);
+    Ok(())
+}
+
+async fn cache_after_unpersist(ctx: Context) -> Done {
+    let cached: Rdd<i64> = ctx.range(1..101, 4).map(|n| n + 1).cache();
+    let mut story = Story::of(&ctx);
+    assert_eq!(cached.count().await?, 100);
+    let first = tasks(&mut story);
+    ctx.unpersist(&cached.to_df()?);
+    assert_eq!(cached.count().await?, 100);
+    assert_eq!(tasks(&mut story), first);
+    Ok(())
+}
