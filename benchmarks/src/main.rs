@@ -41,6 +41,7 @@ mod tasks;
 mod tpch;
 
 use clap::{Parser, Subcommand};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// One allocator for every Rust engine, so that it does not decide the comparison.
@@ -76,6 +77,11 @@ enum Command {
     RunOne(run_one::Args),
     /// One engine and one RDD task in this process, as JSON; what `rdd` starts.
     RddOne(rdd::OneArgs),
+}
+
+/// A file of results, beside those that are part of the documentation.
+fn results(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("results").join(name)
 }
 
 fn main() -> ExitCode {
