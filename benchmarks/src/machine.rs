@@ -29,6 +29,11 @@ pub(crate) struct Machine {
 impl Machine {
     /// This one, with a peer and its version.
     pub(crate) fn here(peer: &'static str, version: Option<String>) -> Machine {
+        Machine { peers: BTreeMap::from([(peer, version)]), ..Machine::alone() }
+    }
+
+    /// This one, without peers.
+    pub(crate) fn alone() -> Machine {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let cpuinfo = read("/proc/cpuinfo");
         let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown");
@@ -43,7 +48,7 @@ impl Machine {
                 format!("{} ({commit})", env!("CARGO_PKG_VERSION"))
             }),
             datafusion: datafusion::DATAFUSION_VERSION,
-            peers: BTreeMap::from([(peer, version)]),
+            peers: BTreeMap::new(),
             allocator: ALLOCATOR_NAME,
             date: today(),
         }
@@ -51,10 +56,11 @@ impl Machine {
 
     /// In a line or two.
     pub(crate) fn line(&self) -> String {
-        let peer =
-            |(name, version): (&&str, &Option<String>)| format!("{name} {}", version.as_deref().unwrap_or("not there"));
+        let peer = |(name, version): (&&str, &Option<String>)| {
+            format!(" · {name} {}", version.as_deref().unwrap_or("not there"))
+        };
         format!(
-            "{} · {} cores · {:.1} GB · Linux {} · load {}\ndpark {} · datafusion {} · {} · {} · {}",
+            "{} · {} cores · {:.1} GB · Linux {} · load {}\ndpark {} · datafusion {}{} · {} · {}",
             self.cpu,
             self.cores,
             self.memory_gb,
@@ -62,7 +68,7 @@ impl Machine {
             self.load,
             self.dpark,
             self.datafusion,
-            self.peers.iter().map(peer).collect::<Vec<_>>().join(" · "),
+            self.peers.iter().map(peer).collect::<String>(),
             self.allocator,
             self.date
         )

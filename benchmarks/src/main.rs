@@ -20,13 +20,17 @@
 //! | `rdd` | word count, sort, join, grouping, k-means and PageRank beside PySpark and plain programs |
 //! | `micro` | parts measured alone |
 //! | `tasks` | what a task and a job cost beyond what they compute |
+//! | `closures` | what a closure costs a row, and a small job |
+//! | `iteration` | whether a loop's late steps cost what its early ones do |
 //! | `soak` | queries on a Mesos cluster while its parts are killed |
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool")]
 
 mod answer;
 mod child;
+mod closures;
 mod data;
 mod engines;
+mod iteration;
 mod machine;
 mod memory;
 mod micro;
@@ -41,6 +45,7 @@ mod tasks;
 mod tpch;
 
 use clap::{Parser, Subcommand};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// One allocator for every Rust engine, so that it does not decide the comparison.
@@ -70,12 +75,21 @@ enum Command {
     Soak(soak::Args),
     /// Empty tasks, and a small job over cached rows, in threads, processes and on Mesos.
     Tasks(tasks::Args),
+    /// Nanoseconds a row of map, filter, flat_map and reduce_by_key beyond a plain loop, and the round trip of a small job.
+    Closures(closures::Args),
+    /// A loop of 200 steps over a cached data set, and how long its steps take.
+    Iteration(iteration::Args),
     /// Makes the TPC-H files; `tpch` does it when they are missing.
     Generate(data::Args),
     /// One engine and one query in this process, as JSON; what `tpch` starts.
     RunOne(run_one::Args),
     /// One engine and one RDD task in this process, as JSON; what `rdd` starts.
     RddOne(rdd::OneArgs),
+}
+
+/// A file of results, beside those that are part of the documentation.
+fn results(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("results").join(name)
 }
 
 fn main() -> ExitCode {
@@ -87,6 +101,8 @@ fn main() -> ExitCode {
         Command::Micro(args) => micro::run(&args),
         Command::Soak(args) => soak::run(&args),
         Command::Tasks(args) => tasks::run(&args).map(|()| true),
+        Command::Closures(args) => closures::run(&args).map(|()| true),
+        Command::Iteration(args) => iteration::run(&args).map(|()| true),
         Command::Generate(args) => data::generate(&args).map(|()| true),
         Command::RunOne(args) => run_one::run(&args).map(|()| true),
         Command::RddOne(args) => rdd::run_one(&args).map(|()| true),

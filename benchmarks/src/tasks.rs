@@ -67,7 +67,7 @@ async fn measure(engine: Engine, ctx: &Context, args: &Args) -> Result<()> {
     let mut times = vec![];
     for round in 0..WARM + args.rounds {
         let start = Instant::now();
-        if kept.clone().map(|n| n + 1).collect().await?.len() != 100 {
+        if kept.map(|n| n + 1).collect().await?.len() != 100 {
             return Err(format!("{engine}: rows were lost").into());
         }
         if round >= WARM {

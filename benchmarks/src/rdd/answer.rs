@@ -1,5 +1,6 @@
 //! What a task's result comes to, small enough to be compared between engines. `rdd_spark.py` makes the same.
 
+use super::data::KEY;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -78,13 +79,14 @@ impl Answer {
 ///
 /// The checksum is that of each record times its position in the whole. A run knows only the position within itself,
 /// so that it keeps the plain sum too: what follows so many rows has its sum added so many times.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Sorted {
     rows: u64,
     plain: u64,
     weighted: u64,
     in_order: bool,
-    ends: Option<(Vec<u8>, Vec<u8>)>,
+    /// The first and the last key.
+    ends: Option<([u8; KEY], [u8; KEY])>,
 }
 
 impl Default for Sorted {
@@ -96,23 +98,25 @@ impl Default for Sorted {
 impl Sorted {
     /// Of records of 100 bytes.
     pub(super) fn of<'a>(records: impl IntoIterator<Item = &'a [u8]>) -> Sorted {
-        let mut run = Sorted::default();
-        let (mut first, mut last): (Option<&[u8]>, &[u8]) = (None, &[]);
-        for record in records {
-            let key = &record[..super::data::KEY];
-            let value = checksum(record);
-            run.rows += 1;
-            run.plain = run.plain.wrapping_add(value);
-            run.weighted = run.weighted.wrapping_add(value.wrapping_mul(run.rows));
-            run.in_order &= last <= key;
-            first.get_or_insert(key);
-            last = key;
-        }
-        run.ends = first.map(|first| (first.to_vec(), last.to_vec()));
-        run
+        records.into_iter().fold(Sorted::default(), Sorted::then)
     }
 
-    fn followed_by(self, next: Sorted) -> Sorted {
+    /// With one more record.
+    pub(super) fn then(mut self, record: &[u8]) -> Sorted {
+        let value = checksum(record);
+        self.rows += 1;
+        self.plain = self.plain.wrapping_add(value);
+        self.weighted = self.weighted.wrapping_add(value.wrapping_mul(self.rows));
+        if let Some(key) = record.first_chunk::<KEY>() {
+            let (first, last) = self.ends.unwrap_or((*key, *key));
+            self.in_order &= last <= *key;
+            self.ends = Some((first, *key));
+        }
+        self
+    }
+
+    /// With a run that comes behind.
+    pub(super) fn followed_by(self, next: Sorted) -> Sorted {
         let shift = next.plain.wrapping_mul(self.rows);
         let fits = match (&self.ends, &next.ends) {
             (Some((_, last)), Some((first, _))) => last <= first,
@@ -135,7 +139,7 @@ impl Sorted {
 /// The key, and the part of the payload that is different in each record.
 fn checksum(record: &[u8]) -> u64 {
     let number = |at: usize| record[at..at + 8].iter().fold(0u64, |number, byte| number << 8 | u64::from(*byte));
-    number(0).wrapping_add(number(2)).wrapping_add(number(super::data::KEY + 8))
+    number(0).wrapping_add(number(2)).wrapping_add(number(KEY + 8))
 }
 
 #[cfg(test)]

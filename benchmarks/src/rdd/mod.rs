@@ -1,11 +1,11 @@
-//! The RDD tasks: DPark's peers beside each other, on the same files, in one run.
+//! The RDD tasks: DPark and its peers beside each other, on the same files, in one run.
 //!
 //! | module | what it does |
 //! | --- | --- |
 //! | `names` | the tasks and the engines |
 //! | `data`, `random` | the files |
 //! | `single` | the tasks as plain programs on one thread |
-//! | `dpark` | what DPark's own side has to be |
+//! | `dpark` | the tasks for DPark, with data sets and in SQL |
 //! | `answer` | what results come to, to be compared |
 //! | `one` | the child: one engine, one task; and the parent's side of it |
 //! | `report` | what is printed and saved |
@@ -21,15 +21,15 @@ mod single;
 
 pub(crate) use one::{OneArgs, run as run_one};
 
-use crate::Result;
 use crate::machine::Machine;
 use crate::process::version;
+use crate::{Result, results};
 use clap::ValueEnum;
 use names::{Engine, Task};
 use one::Setting;
 use report::{Outcome, Report, TaskReport};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 #[derive(clap::Args)]
@@ -62,12 +62,8 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 1800)]
     timeout: u64,
     /// Writes the results as JSON.
-    #[arg(long, default_value_os_t = results())]
+    #[arg(long, default_value_os_t = results("rdd.json"))]
     out: PathBuf,
-}
-
-fn results() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("results").join("rdd.json")
 }
 
 /// Runs, prints and saves. False if an engine failed or answers differ.
@@ -108,7 +104,8 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
 
 /// Rounds, in which engines take turns, so that what disturbs the machine for a while disturbs all of them.
 fn measure(setting: &Setting<'_>, engines: &[Engine], task: Task, rounds: usize) -> TaskReport {
-    let mut outcomes: BTreeMap<Engine, Outcome> = engines.iter().map(|engine| (*engine, Outcome::default())).collect();
+    let engines = engines.iter().filter(|engine| engine.does(task));
+    let mut outcomes: BTreeMap<Engine, Outcome> = engines.map(|engine| (*engine, Outcome::default())).collect();
     for _ in 0..rounds.max(1) {
         // What failed once is not tried again.
         for (engine, outcome) in outcomes.iter_mut().filter(|(_, outcome)| outcome.error.is_none()) {

@@ -28,10 +28,27 @@ pub(super) enum Task {
 pub(super) enum Engine {
     /// A plain program for the task, on one thread: what parallelism has to earn back.
     Single,
+    /// DPark's RDDs in threads.
+    Local,
+    /// DPark's RDDs in worker processes.
+    Process,
+    /// DPark's SQL in threads.
+    LocalDataframe,
+    /// DPark's SQL in worker processes.
+    ProcessDataframe,
     /// PySpark's RDDs.
     SparkRdd,
     /// PySpark's data frames.
     SparkDataframe,
+}
+
+/// How a task is written for an engine that has two ways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Api {
+    /// Closures over rows.
+    Rdd,
+    /// SQL and DataFrames.
+    Dataframe,
 }
 
 impl Task {
@@ -53,6 +70,10 @@ impl Engine {
     pub(super) fn name(self) -> &'static str {
         match self {
             Engine::Single => "single",
+            Engine::Local => "local",
+            Engine::Process => "process",
+            Engine::LocalDataframe => "local-dataframe",
+            Engine::ProcessDataframe => "process-dataframe",
             Engine::SparkRdd => "spark-rdd",
             Engine::SparkDataframe => "spark-dataframe",
         }
@@ -61,10 +82,32 @@ impl Engine {
     /// What `rdd_spark.py` calls it; None of what runs in this program.
     pub(super) fn spark_api(self) -> Option<&'static str> {
         match self {
-            Engine::Single => None,
             Engine::SparkRdd => Some("rdd"),
             Engine::SparkDataframe => Some("dataframe"),
+            _ => None,
         }
+    }
+
+    /// How tasks are written for DPark; None of other engines.
+    pub(super) fn own_api(self) -> Option<Api> {
+        match self {
+            Engine::Local | Engine::Process => Some(Api::Rdd),
+            Engine::LocalDataframe | Engine::ProcessDataframe => Some(Api::Dataframe),
+            Engine::Single | Engine::SparkRdd | Engine::SparkDataframe => None,
+        }
+    }
+
+    /// Where DPark runs as this engine.
+    pub(super) fn master(self, threads: usize) -> String {
+        match self {
+            Engine::Process | Engine::ProcessDataframe => format!("process[{threads}]"),
+            _ => format!("local[{threads}]"),
+        }
+    }
+
+    /// Whether the task is written for the engine: not all are natural in DPark's SQL.
+    pub(super) fn does(self, task: Task) -> bool {
+        self.own_api() != Some(Api::Dataframe) || matches!(task, Task::Words | Task::Join | Task::Group)
     }
 }
 

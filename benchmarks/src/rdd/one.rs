@@ -1,11 +1,11 @@
 //! A child, which does one task in one engine, so that its peak memory is its alone; and how the parent starts it.
 //!
-//! A time is that from the files to the answer, without the start of a session. Nothing runs before it but, in Spark,
-//! an empty job that starts Python's workers: a task is a program, and a program is run once.
+//! A time is that from the files to the answer, without the start of a session. Nothing runs before it but an
+//! empty job, which starts Spark's workers of Python and DPark's worker processes: a task is a program, and a program is run once.
 
 use super::answer::Answer;
 use super::names::{Engine, Task};
-use super::single;
+use super::{dpark, single};
 use crate::process::output;
 use crate::{Result, memory};
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,9 @@ pub(crate) struct OneArgs {
     /// The directory with the files.
     #[arg(long)]
     data: PathBuf,
+    /// Threads or worker processes of DPark.
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
 }
 
 /// What a child prints. `rdd_spark.py` prints the same.
@@ -41,13 +44,16 @@ pub(super) struct Measured {
 
 /// Measures and prints.
 pub(crate) fn run(args: &OneArgs) -> Result<()> {
-    let started = Instant::now();
-    let answer = match args.engine {
-        Engine::Single => single::run(args.task, &args.data)?,
-        Engine::SparkRdd | Engine::SparkDataframe => return Err("Spark runs in benchmarks/rdd_spark.py".into()),
+    let measured = match args.engine.own_api() {
+        Some(api) => dpark::measure(args.engine, api, args.task, &args.data, args.threads)?,
+        None if args.engine == Engine::Single => {
+            let started = Instant::now();
+            let answer = single::run(args.task, &args.data)?;
+            let seconds = started.elapsed().as_secs_f64();
+            Measured { seconds, startup_seconds: 0.0, answer, peak_rss: memory::peaks()? }
+        }
+        None => return Err("Spark runs in benchmarks/rdd_spark.py".into()),
     };
-    let seconds = started.elapsed().as_secs_f64();
-    let measured = Measured { seconds, startup_seconds: 0.0, answer, peak_rss: memory::peaks()? };
     println!("{}", serde_json::to_string(&measured)?);
     Ok(())
 }
@@ -68,7 +74,7 @@ impl Setting<'_> {
             Some(api) => {
                 let mut command = Command::new(self.python);
                 command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("rdd_spark.py"));
-                command.args(["--api", api, "--threads", &self.threads.to_string(), "--memory", self.spark_memory]);
+                command.args(["--api", api, "--memory", self.spark_memory]);
                 command
             }
             None => {
@@ -77,7 +83,7 @@ impl Setting<'_> {
                 command
             }
         };
-        command.args(["--task", task.name(), "--data"]).arg(self.data);
+        command.args(["--task", task.name(), "--threads", &self.threads.to_string(), "--data"]).arg(self.data);
         let printed = output(command, self.timeout)?;
         let last = printed.lines().last().ok_or("printed nothing")?;
         Ok(serde_json::from_str(last).map_err(|error| format!("{error} in {last:?}"))?)

@@ -110,7 +110,7 @@ impl Report {
             self.scale, self.threads, self.rounds
         );
         println!("seconds; ratios to the plain program on one thread; peak memory in MB\n");
-        println!("{:8}  {:16}{:>9}{:>9}{:>9}", "task", "engine", "seconds", "ratio", "MB");
+        println!("{:8}  {:18}{:>9}{:>9}{:>9}", "task", "engine", "seconds", "ratio", "MB");
     }
 
     /// Adds a task and prints its lines.
@@ -120,7 +120,7 @@ impl Report {
             let ratio = cell(report.ratios.get(engine).copied(), 2, "-");
             let peak = cell(Some(outcome.peak_rss_mb).filter(|peak| *peak > 0.0), 0, "-");
             let differs = if report.differing.contains(engine) { "  ANSWER DIFFERS" } else { "" };
-            println!("{:8}  {:16}{seconds}{ratio}{peak}{differs}", report.task.name(), engine.name());
+            println!("{:8}  {:18}{seconds}{ratio}{peak}{differs}", report.task.name(), engine.name());
         }
         if !report.differing.is_empty() {
             eprintln!("DIFFERENT ANSWER: {} in {:?}", report.task, report.differing);

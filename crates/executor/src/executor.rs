@@ -28,6 +28,9 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::task::AbortHandle;
 
+/// Of a thread that computes. Only what is used takes memory.
+const TASK_STACK: usize = 64 << 20;
+
 /// How an executor works.
 #[derive(Debug, Clone)]
 pub struct ExecutorConfig {
@@ -113,6 +116,8 @@ impl Executor {
         let cpu = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(config.slots.max(1))
             .thread_name("dpark-task")
+            // A long lineage is as many streams in one another, each of which takes some stack.
+            .thread_stack_size(TASK_STACK)
             .enable_all()
             .build()
             .map_err(|error| DataFusionError::Execution(format!("cannot start the executor's threads: {error}")))?;

@@ -329,13 +329,8 @@ impl PhysicalExtensionCodec for DparkCodec {
                 let steps = steps.into_iter().map(|step| {
                     let WireStep { function, argument, schema, keeps_key } = step;
                     // Only the driver tells uses of a closure from each other.
-                    Ok(Step {
-                        id: u64::MAX,
-                        function,
-                        argument: argument.into(),
-                        schema: decode_schema(&schema)?,
-                        keeps_key,
-                    })
+                    let schema = decode_schema(&schema)?;
+                    Ok(Arc::new(Step { id: u64::MAX, function, argument: argument.into(), schema, keeps_key }))
                 });
                 let payloads = payloads.map(|payloads| Arc::new(payloads.into_iter().map(Arc::from).collect()));
                 Arc::new(ClosureExec::try_new(inputs.to_vec(), &mapping, payloads, steps.collect::<Result<_>>()?)?)

@@ -7,9 +7,9 @@ use crate::rdd::data::DIMENSIONS;
 use arrow::datatypes::Float64Type;
 use std::path::Path;
 
-const CENTRES: usize = 10;
+pub(in crate::rdd) const CENTRES: usize = 10;
 
-type Point = [f64; DIMENSIONS];
+pub(in crate::rdd) type Point = [f64; DIMENSIONS];
 
 pub(super) fn run(path: &Path) -> Result<Answer> {
     let points = read(path)?;
@@ -31,7 +31,7 @@ pub(super) fn run(path: &Path) -> Result<Answer> {
 }
 
 /// The first of the nearest.
-fn nearest(centres: &[Point; CENTRES], point: &Point) -> usize {
+pub(in crate::rdd) fn nearest(centres: &[Point; CENTRES], point: &Point) -> usize {
     let (mut best, mut least) = (0, f64::INFINITY);
     for (at, centre) in centres.iter().enumerate() {
         let distance: f64 = centre.iter().zip(point).map(|(c, x)| (c - x) * (c - x)).sum();

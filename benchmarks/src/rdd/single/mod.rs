@@ -2,7 +2,7 @@
 
 mod group;
 mod join;
-mod kmeans;
+pub(super) mod kmeans;
 mod pagerank;
 mod sort;
 mod words;
@@ -17,7 +17,7 @@ use std::fs::File;
 use std::path::Path;
 
 /// Rounds of k-means and PageRank.
-const ROUNDS: usize = 10;
+pub(super) const ROUNDS: usize = 10;
 
 /// Does a task over the files of a directory.
 pub(super) fn run(task: Task, dir: &Path) -> Result<Answer> {

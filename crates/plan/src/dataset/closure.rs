@@ -132,7 +132,7 @@ pub struct ClosureExec {
     mapping: Mapping,
     /// What each partition of a source is made from.
     payloads: Option<Arc<Vec<Arc<[u8]>>>>,
-    steps: Vec<Step>,
+    steps: Vec<Arc<Step>>,
     properties: Arc<PlanProperties>,
 }
 
@@ -142,7 +142,7 @@ impl ClosureExec {
         inputs: Vec<Arc<dyn ExecutionPlan>>,
         mapping: &Mapping,
         payloads: Option<Arc<Vec<Arc<[u8]>>>>,
-        steps: Vec<Step>,
+        steps: Vec<Arc<Step>>,
     ) -> Result<Self> {
         let Some(last) = steps.last() else {
             return internal_err!("a closure has no function");
@@ -164,13 +164,13 @@ impl ClosureExec {
     }
 
     /// The same with one more function behind.
-    pub(super) fn then(&self, step: Step) -> Result<Self> {
+    pub(super) fn then(&self, step: Arc<Step>) -> Result<Self> {
         let steps = self.steps.iter().cloned().chain([step]).collect();
         Self::try_new(self.inputs.clone(), &self.mapping, self.payloads.clone(), steps)
     }
 
     /// The functions.
-    pub fn steps(&self) -> &[Step] {
+    pub fn steps(&self) -> &[Arc<Step>] {
         &self.steps
     }
 

@@ -41,7 +41,7 @@ pub enum Kind {
         /// Which of their partitions make one.
         mapping: Mapping,
         /// Makes the rows of a partition.
-        step: Step,
+        step: Arc<Step>,
     },
     /// The rows of another, moved between partitions.
     Exchange {
@@ -117,7 +117,7 @@ impl Dataset {
         let df_schema = Arc::new(DFSchema::try_from(Arc::clone(&schema))?);
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        let step = Step { id, function, argument, schema: Arc::clone(&schema), keeps_key };
+        let step = Arc::new(Step { id, function, argument, schema: Arc::clone(&schema), keeps_key });
         Ok(Self::new(schema, df_schema, Kind::Closure { inputs, mapping, step }))
     }
 

@@ -15,7 +15,7 @@ use datafusion::common::{Result, internal_err};
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -75,23 +75,28 @@ fn one(dataset: &Dataset, mut inputs: Vec<Plan>, usual: usize) -> Result<Plan> {
         Kind::Rows(_) => return internal_err!("rows are planned elsewhere"),
         Kind::Source { function, payloads } => {
             let (function, schema) = (function.clone(), Arc::clone(dataset.schema()));
-            let step = Step { id: dataset.id(), function, argument: Arc::from([]), schema, keeps_key: false };
+            let argument = Arc::from([]);
+            let step = Arc::new(Step { id: dataset.id(), function, argument, schema, keeps_key: false });
             let payloads = Some(Arc::new(payloads.clone()));
             Arc::new(ClosureExec::try_new(vec![], &Mapping::Same, payloads, vec![step])?)
         }
         Kind::Closure { mapping, step, .. } => {
             match mapping {
                 Mapping::Keyed(partitions) => inputs = by_key(inputs, *partitions, usual),
-                // Each is read by many tasks.
-                Mapping::Product => inputs = inputs.into_iter().map(once).collect(),
+                Mapping::Product => {
+                    // What is read by many tasks is computed once.
+                    let alone: Vec<bool> = (0..inputs.len()).map(|input| others_are_single(&inputs, input)).collect();
+                    let read = |(input, alone)| if alone { input } else { once(input) };
+                    inputs = inputs.into_iter().zip(alone).map(read).collect();
+                }
                 _ => {}
             }
             match inputs.as_slice() {
                 [input] if mapping.is_same() => match input.downcast_ref::<ClosureExec>() {
-                    Some(before) => Arc::new(before.then(step.clone())?),
-                    None => Arc::new(ClosureExec::try_new(inputs, mapping, None, vec![step.clone()])?),
+                    Some(before) => Arc::new(before.then(Arc::clone(step))?),
+                    None => Arc::new(ClosureExec::try_new(inputs, mapping, None, vec![Arc::clone(step)])?),
                 },
-                _ => Arc::new(ClosureExec::try_new(inputs, mapping, None, vec![step.clone()])?),
+                _ => Arc::new(ClosureExec::try_new(inputs, mapping, None, vec![Arc::clone(step)])?),
             }
         }
         Kind::Exchange { scheme, .. } => match (scheme, inputs.pop()) {
@@ -113,6 +118,12 @@ fn one(dataset: &Dataset, mut inputs: Vec<Plan>, usual: usize) -> Result<Plan> {
             None => return internal_err!("needs are somebody's"),
         },
     })
+}
+
+/// Whether each partition of an input meets one partition of the others only.
+fn others_are_single(inputs: &[Plan], input: usize) -> bool {
+    let mut others = inputs.iter().enumerate().filter(|(other, _)| *other != input);
+    others.all(|(_, other)| other.output_partitioning().partition_count() == 1)
 }
 
 fn once(input: Plan) -> Plan {
