@@ -29,13 +29,16 @@
 //! | [`row`] | the traits [`Row`], [`Emit`], [`Key`] |
 //! | `primitive`, `text`, `time`, `option`, `list`, `array`, `tuple` | what implements them |
 //! | [`batch`] | whole record batches as rows and back |
-//! | [`check`] | whether columns fit a type, and what differs |
+//! | [`check`], [`mod@coerce`] | whether columns fit a type and what differs; what may be cast unasked |
+//! | `outcome` | what a closure gives where it may fail |
 
 mod array;
 pub mod batch;
 pub mod check;
+pub mod coerce;
 mod list;
 mod option;
+mod outcome;
 mod primitive;
 pub mod row;
 mod text;
@@ -46,6 +49,7 @@ pub use batch::{BatchBuilder, Rows, schema_of};
 pub use check::Mismatch;
 pub use list::List;
 pub use option::Nullable;
+pub use outcome::Outcome;
 pub use row::{Emit, Key, Row};
 
 /// For code made by `#[derive(Row)]`.
