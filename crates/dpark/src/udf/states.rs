@@ -223,10 +223,16 @@ where
     fn forget(&mut self, groups: usize) {
         let before = self.states.len().max(1);
         self.states.drain(..groups);
-        self.states.shrink_to_fit();
         self.heap = self.heap / before * self.states.len();
+        if self.states.is_empty() {
+            // Operators that spill ask afterwards what is left.
+            self.states = vec![];
+            (self.rows, self.measured_rows) = (0, 0);
+        }
     }
     fn size(&self) -> usize {
-        size_of_val(self) + self.states.capacity() * size_of::<Option<S>>() + self.heap
+        // As if states had grown since then as they did before.
+        let since = self.heap / self.measured_rows.max(1) * self.rows;
+        size_of_val(self) + self.states.capacity() * size_of::<Option<S>>() + self.heap + since
     }
 }

@@ -73,6 +73,7 @@ impl ScalarUDFImpl for ClosureScalar {
     }
     fn invoke_with_args(&self, call: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let constant = self.0.volatility() != Volatility::Volatile
+            && call.number_rows > 0
             && call.args.iter().all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { call.number_rows };
         let columns = call.args.iter().map(|argument| argument.to_array(rows)).collect::<Result<Vec<_>>>()?;

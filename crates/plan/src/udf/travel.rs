@@ -77,3 +77,49 @@ pub(crate) fn decode_aggregate(name: &str, buf: &[u8]) -> Result<Option<Arc<Aggr
     let closure = ClosureAggregate::new(declared, zero.unwrap_or_default().into());
     Ok(Some(Arc::new(AggregateUDF::new_from_impl(closure))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::udf::{AggregateCall, GroupStates, ScalarCall, aggregate_ref, scalar_ref};
+    use arrow::array::ArrayRef;
+    use arrow::datatypes::DataType;
+    use datafusion::common::not_impl_err;
+
+    fn scalar(call: &ScalarCall<'_>) -> Result<ArrayRef> {
+        Ok(Arc::clone(&call.columns[0]))
+    }
+
+    fn aggregate(_: &AggregateCall<'_>) -> Result<Box<dyn GroupStates>> {
+        not_impl_err!("a test has no states")
+    }
+
+    fn declared(function: FunctionRef, volatility: Volatility) -> Declared {
+        let list = DataType::new_list(DataType::Utf8, true);
+        let arguments = [(DataType::Int64, false), (list.clone(), true)];
+        let arguments = arguments.map(|(data_type, takes_null)| Argument { data_type, takes_null });
+        Declared::new("Mine", function, arguments.to_vec(), list, volatility)
+    }
+
+    #[test]
+    fn functions_come_back_as_they_are() {
+        for volatility in [Volatility::Immutable, Volatility::Volatile] {
+            let mine = ScalarUDF::new_from_impl(ClosureScalar::new(declared(scalar_ref(scalar, "s"), volatility)));
+            let mut buf = vec![];
+            assert!(encode_scalar(&mine, &mut buf).unwrap());
+            assert_eq!(decode_scalar("Mine", &buf).unwrap().as_deref(), Some(&mine));
+
+            let declared = declared(aggregate_ref(aggregate, "a"), volatility);
+            let mine = AggregateUDF::new_from_impl(ClosureAggregate::new(declared, Arc::from([1, 2])));
+            let mut buf = vec![];
+            assert!(encode_aggregate(&mine, &mut buf).unwrap());
+            assert_eq!(decode_aggregate("Mine", &buf).unwrap().as_deref(), Some(&mine));
+        }
+    }
+
+    #[test]
+    fn others_are_left_to_others() {
+        assert_eq!(decode_scalar("abs", &[]).unwrap(), None);
+        assert_eq!(decode_scalar("to_timestamp", &[1]).unwrap(), None);
+    }
+}
