@@ -110,6 +110,7 @@ mod tests {
             input: Arc::clone(&input),
             output: Output::Forward,
             summaries: vec![],
+            keep: Default::default(),
             side_effects: false,
             set_by_driver: vec![],
         };

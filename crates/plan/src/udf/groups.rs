@@ -1,6 +1,6 @@
 //! The states of an aggregate's groups, behind DataFusion's accumulators: of many groups, and of one.
 //!
-//! A state leaves its process, or its memory when operators spill, as bytes in a column of [`DataType::Binary`]; a group that
+//! A state leaves its process, or its memory when operators spill, as bytes in a column of type `Binary`; a group that
 //! has met no row has NULL there, so that what the aggregate starts with is not merged again and again.
 
 use super::{ClosureAggregate, Declared};
