@@ -5,6 +5,8 @@
 
 use dpark::Context;
 use dpark::rdd::pregel::{Pregel, Sum};
+use dpark_test_cluster::{Cluster, Options};
+use dpark_tests::oracle::modes::MESOS;
 use futures::TryStreamExt;
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::cmp::Reverse;
@@ -61,11 +63,23 @@ fn main() {
             }
         }
     }
+    trials.push(Trial::test("examples::all::mesos", move || {
+        let cluster = Cluster::start(Options { agents: 2, ..Options::default() })?;
+        for (what, test) in tests {
+            test(&cluster.masters(), 3).map_err(|error| format!("{what}: {}", error.message().unwrap_or_default()))?;
+        }
+        Ok(cluster.close()?)
+    }));
     libtest_mimic::run(&args, trials).exit();
 }
 
 fn on(master: &str, partitions: usize, body: impl AsyncFnOnce(&Context) -> Result<(), Failed>) -> Result<(), Failed> {
-    let ctx = Context::builder().master(master).conf("shuffle.partitions", partitions.to_string()).build()?;
+    let mut builder = Context::builder().master(master).conf("shuffle.partitions", partitions.to_string());
+    if master.contains(':') {
+        builder = builder.conf("mesos.executor.path", std::env::current_exe()?.display().to_string());
+        builder = MESOS.iter().fold(builder, |builder, (key, value)| builder.conf(*key, *value));
+    }
+    let ctx = builder.build()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let done = body(&ctx).await;

@@ -202,6 +202,16 @@ impl Context {
         self.session.read_avro(Urls::of(paths)?, AvroReadOptions::default()).await
     }
 
+    /// What the context is beside its session, which may hold this.
+    pub(crate) fn outside(&self) -> Outside {
+        Outside {
+            driver: Arc::downgrade(&self.driver),
+            master: self.master.clone(),
+            cached: Arc::downgrade(&self.cached),
+            args: Arc::clone(&self.args),
+        }
+    }
+
     /// DataFusion's session underneath: catalogs, functions, options.
     pub fn session(&self) -> &SessionContext {
         &self.session
@@ -267,6 +277,27 @@ impl Context {
     /// the same without waiting.
     pub async fn stop(&self) {
         self.driver.stop().await;
+    }
+}
+
+/// A context without its session, and without a say in how long it lives.
+pub(crate) struct Outside {
+    driver: Weak<Driver>,
+    master: Master,
+    cached: Weak<Mutex<HashMap<TableReference, sql::CachedTable>>>,
+    args: Arc<Vec<OsString>>,
+}
+
+impl Outside {
+    /// A context with a session as it is at this moment; none if the context is gone.
+    pub(crate) fn with(&self, session: SessionState) -> Option<Context> {
+        Some(Context {
+            session: SessionContext::new_with_state(session),
+            driver: self.driver.upgrade()?,
+            master: self.master.clone(),
+            cached: self.cached.upgrade()?,
+            args: Arc::clone(&self.args),
+        })
     }
 }
 

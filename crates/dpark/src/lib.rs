@@ -27,6 +27,7 @@
 //! | `driver` | scheduling loop, workers, results |
 //! | [`rdd`] | Rust closures over typed rows |
 //! | [`shared`] | broadcasts and accumulators for closures |
+//! | [`udf`] | functions of one's own for SQL and DataFrames |
 //! | `write` | committed output |
 //! | `events`, `progress` | what the engine tells of itself |
 //!
@@ -50,6 +51,7 @@ pub mod rdd;
 pub mod shared;
 pub mod sql;
 mod task_options;
+pub mod udf;
 mod write;
 
 pub use conf::{OPTIONS, OptionInfo};
@@ -67,5 +69,6 @@ pub use progress::Progress;
 pub mod prelude {
     pub use crate::rdd::{DataFrameExt, Emit, Key, Out, Rdd, Row};
     pub use crate::shared::{Accumulate, Accumulator, Broadcast, Max, Min, Rows};
+    pub use crate::udf::{AggregateFunction, ScalarFunction, TableFunction};
     pub use crate::{Context, DataFrame};
 }

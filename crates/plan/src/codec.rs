@@ -16,6 +16,7 @@ use crate::scalar::{self, ScalarInputExec};
 use crate::shuffle_read::{ReadKind, ShuffleReadExec};
 use crate::sink::StageSinkExec;
 use crate::stage::Output;
+use crate::udf::travel;
 use crate::write::ParquetWriteExec;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
@@ -362,15 +363,31 @@ impl PhysicalExtensionCodec for DparkCodec {
     }
 
     fn try_encode_udf(&self, node: &ScalarUDF, buf: &mut Vec<u8>) -> Result<()> {
+        if travel::encode_scalar(node, buf)? {
+            return Ok(());
+        }
         known_functions::encode_scalar(&self.known, node, buf)
     }
 
-    fn try_decode_udf(&self, name: &str, _buf: &[u8]) -> Result<Arc<ScalarUDF>> {
-        known_functions::decode_scalar(&self.known, name)
+    fn try_decode_udf(&self, name: &str, buf: &[u8]) -> Result<Arc<ScalarUDF>> {
+        match travel::decode_scalar(name, buf)? {
+            Some(closure) => Ok(closure),
+            None => known_functions::decode_scalar(&self.known, name),
+        }
     }
 
-    fn try_encode_udaf(&self, node: &AggregateUDF, _buf: &mut Vec<u8>) -> Result<()> {
+    fn try_encode_udaf(&self, node: &AggregateUDF, buf: &mut Vec<u8>) -> Result<()> {
+        if travel::encode_aggregate(node, buf)? {
+            return Ok(());
+        }
         known_functions::check_aggregate(&self.known, node)
+    }
+
+    fn try_decode_udaf(&self, name: &str, buf: &[u8]) -> Result<Arc<AggregateUDF>> {
+        match travel::decode_aggregate(name, buf)? {
+            Some(closure) => Ok(closure),
+            None => not_impl_err!("the function {name} is not one that every process knows"),
+        }
     }
 
     fn try_encode_udwf(&self, node: &WindowUDF, _buf: &mut Vec<u8>) -> Result<()> {
@@ -382,16 +399,16 @@ impl PhysicalExtensionCodec for DparkCodec {
     }
 }
 
-fn malformed(error: impl std::error::Error + Send + Sync + 'static) -> DataFusionError {
+pub(crate) fn malformed(error: impl std::error::Error + Send + Sync + 'static) -> DataFusionError {
     DataFusionError::External(Box::new(error))
 }
 
-fn encode_schema(schema: &SchemaRef) -> Result<Vec<u8>> {
+pub(crate) fn encode_schema(schema: &SchemaRef) -> Result<Vec<u8>> {
     let proto: datafusion_proto::protobuf::Schema = schema.as_ref().try_into().map_err(malformed)?;
     Ok(proto.to_bytes())
 }
 
-fn decode_schema(bytes: &[u8]) -> Result<SchemaRef> {
+pub(crate) fn decode_schema(bytes: &[u8]) -> Result<SchemaRef> {
     let proto = datafusion_proto::protobuf::Schema::from_bytes(bytes).map_err(malformed)?;
     let schema: Schema = (&proto).try_into().map_err(malformed)?;
     Ok(Arc::new(schema))

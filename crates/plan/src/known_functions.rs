@@ -1,7 +1,8 @@
 //! Functions in a stage's bytes: they travel by name, so a name must mean the same where the stage is decoded.
 //!
 //! Every process of an application knows the functions of the default session ([`session`](crate::session)). A session may
-//! have others, or others under the same names; a stage that calls one of those is refused here and runs in the driver.
+//! have others, or others under the same names; a stage that calls one of those is refused here and runs in the driver. Functions over closures
+//! travel by more than a name, see [`udf`](crate::udf).
 //!
 //! Some functions depend on options (`to_timestamp` on the time zone). They are looked up for the stage's options on both
 //! sides; a byte beside the name makes the decoder ask us instead of taking the function as it is registered.
@@ -109,6 +110,7 @@ mod tests {
             input: Arc::clone(&input),
             output: Output::Forward,
             summaries: vec![],
+            keep: Default::default(),
             side_effects: false,
             set_by_driver: vec![],
         };

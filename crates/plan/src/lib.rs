@@ -20,6 +20,7 @@
 //! | [`cache`] | cached data sets |
 //! | [`needs`] | what the tasks of a stage take of a cluster |
 //! | [`functions`], [`dataset`], [`argument`] | closures, data sets made of them, the values they get |
+//! | [`udf`] | user-defined functions over closures |
 //! | [`mod@write`] | files written by tasks |
 //! | [`fingerprint`] | which stages compute the same |
 //! | [`codec`], `known_functions`, `lossy`, `compressed_scan` | stages as bytes, and what cannot be written so |
@@ -44,6 +45,7 @@ pub mod session;
 pub mod shuffle_read;
 pub mod sink;
 pub mod stage;
+pub mod udf;
 pub mod write;
 mod yielding;
 

@@ -34,13 +34,16 @@
 //! | `primitive`, `text`, `time`, `option`, `list`, `array`, `tuple` | what implements them |
 //! | `support` | columns side by side, for tuples and for the code that `#[derive(Row)]` makes |
 //! | [`batch`] | whole record batches as rows and back |
-//! | [`check`] | whether columns fit a type, and what differs |
+//! | [`check`], [`mod@coerce`] | whether columns fit a type and what differs; what may be cast unasked |
+//! | `outcome` | what a closure gives where it may fail |
 
 mod array;
 pub mod batch;
 pub mod check;
+pub mod coerce;
 mod list;
 mod option;
+mod outcome;
 mod primitive;
 #[cfg(doctest)]
 mod refused;
@@ -58,4 +61,5 @@ pub use check::Mismatch;
 pub use dpark_rows_derive::Row;
 pub use list::List;
 pub use option::Nullable;
+pub use outcome::Outcome;
 pub use row::{Emit, Key, Row};

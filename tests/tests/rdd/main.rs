@@ -16,6 +16,7 @@
 //! | `spill` | more rows than memory |
 //! | `files` | files of records in and out, checkpoints, error budgets, other programs |
 //! | `shared` | broadcasts and accumulators |
+//! | `udf` | functions of SQL made of closures |
 //! | `document` | the page and these trials agree |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test, with a main of its own")]
@@ -39,6 +40,7 @@ mod sorting;
 mod sources;
 mod spill;
 mod statistics;
+mod udf;
 
 use fixture::Trials;
 use libtest_mimic::Arguments;
@@ -64,6 +66,7 @@ fn main() {
     spill::add(&mut trials);
     files::add(&mut trials);
     shared::add(&mut trials);
+    udf::add(&mut trials);
     trials.on_cluster();
     document::add(&mut trials);
     libtest_mimic::run(&args, trials.all).exit();
