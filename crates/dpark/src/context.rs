@@ -54,15 +54,6 @@ pub struct Context {
 
 type CachedTables = Mutex<HashMap<TableReference, sql::CachedTable>>;
 
-/// The session extension by which a DataFrame finds its context. Plans keep sessions, and the driver keeps plans.
-struct Parts {
-    driver: Weak<Driver>,
-    master: Master,
-    cached: Weak<CachedTables>,
-    args: Arc<Vec<OsString>>,
-    error_budget: Option<f64>,
-}
-
 /// Collects the settings of a [`Context`].
 #[derive(Debug, Clone, Default)]
 pub struct ContextBuilder {
@@ -120,15 +111,15 @@ impl ContextBuilder {
         config.options_mut().extensions.insert(TaskOptions::new(&conf));
         let driver = Driver::start(&master, &conf)?;
         let cached = Arc::default();
-        let parts = Parts {
+        let outside = Outside {
             driver: Arc::downgrade(&driver),
             master: master.clone(),
             cached: Arc::downgrade(&cached),
             args: Arc::new(self.args),
             error_budget: conf.error_budget,
         };
-        let args = Arc::clone(&parts.args);
-        let config = config.with_extension(Arc::new(parts));
+        let args = Arc::clone(&outside.args);
+        let config = config.with_extension(Arc::new(outside));
         let state = session::state_builder(config)
             .with_runtime_env(Arc::clone(driver.executor().runtime_env()))
             .with_query_planner(Arc::new(JobPlanner::new(Arc::clone(&driver))))
@@ -209,6 +200,7 @@ impl Context {
             master: self.master.clone(),
             cached: Arc::downgrade(&self.cached),
             args: Arc::clone(&self.args),
+            error_budget: self.error_budget,
         }
     }
 
@@ -219,15 +211,13 @@ impl Context {
 
     /// The context of a session.
     pub(crate) fn of(session: SessionState) -> Result<Self, DataFusionError> {
-        let parts = session.config().get_extension::<Parts>();
-        let found = parts.as_ref().and_then(|parts| Some((parts, parts.driver.upgrade()?, parts.cached.upgrade()?)));
-        let Some((parts, driver, cached)) = found else {
-            return plan_err!(
-                "the rows do not belong to a running context: make them with Context::sql or its readers"
-            );
-        };
-        let (master, args, error_budget) = (parts.master.clone(), Arc::clone(&parts.args), parts.error_budget);
-        Ok(Self { session: SessionContext::new_with_state(session), driver, master, cached, args, error_budget })
+        let outside = session.config().get_extension::<Outside>();
+        match outside.and_then(|outside| outside.with(session)) {
+            Some(ctx) => Ok(ctx),
+            None => {
+                plan_err!("the rows do not belong to a running context: make them with Context::sql or its readers")
+            }
+        }
     }
 
     /// See `task.error_budget`.
@@ -280,12 +270,14 @@ impl Context {
     }
 }
 
-/// A context without its session, and without a say in how long it lives.
+/// A context without its session, and without a say in how long it lives. A session has it as an extension, so that a
+/// DataFrame finds its context: plans keep sessions, and the driver keeps plans.
 pub(crate) struct Outside {
     driver: Weak<Driver>,
     master: Master,
-    cached: Weak<Mutex<HashMap<TableReference, sql::CachedTable>>>,
+    cached: Weak<CachedTables>,
     args: Arc<Vec<OsString>>,
+    error_budget: Option<f64>,
 }
 
 impl Outside {
@@ -297,6 +289,7 @@ impl Outside {
             master: self.master.clone(),
             cached: self.cached.upgrade()?,
             args: Arc::clone(&self.args),
+            error_budget: self.error_budget,
         })
     }
 }

@@ -13,7 +13,7 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use std::sync::Arc;
 
-/// Keys as bytes that compare as the keys do: NULL first, NaN last.
+/// Keys as bytes that compare as the keys do: NULL first, floats in the total order of IEEE 754.
 pub struct KeyBytes(RowConverter);
 
 impl KeyBytes {

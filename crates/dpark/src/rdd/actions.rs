@@ -287,6 +287,19 @@ impl<T: Row, K: Value> super::With<T, K> {
         };
         self.rdd.step::<u8, _, _>(&closure, body, self.argument, false).collect().await.map(drop)
     }
+
+    /// See [`Rdd::for_each_partition`].
+    pub async fn for_each_partition<F: Fn(&K, usize, &mut Records<T>) + Closure>(self, closure: F) -> Result<()> {
+        let body = move |task| {
+            with_value::<K>(task, move |value, task| {
+                whole(task, move |partition, rows: &mut Records<T>, _: &mut Sink<'_, u8>| {
+                    closure(&value, partition, rows);
+                    rows.for_each(drop);
+                })
+            })
+        };
+        self.rdd.step::<u8, _, _>(&closure, body, self.argument, false).collect().await.map(drop)
+    }
 }
 
 impl<T: Key> Rdd<T> {
@@ -334,7 +347,7 @@ impl<T: Key> Rdd<T> {
     /// The `n` most frequent rows and how often each is there, the most frequent first; of equally frequent ones, the
     /// smallest.
     pub async fn hot(&self, n: usize) -> Result<Vec<(T, u64)>> {
-        let counts = self.map(|row| (T::owned(row), 1u64)).with_partitions_of(self).reduce_by_key(|a, b| a + b);
+        let counts = self.flat_map(|row, out| out.push((row, 1u64))).with_partitions_of(self).reduce_by_key(|a, b| a + b);
         let mut rows = counts.frequent(n).collect().await?;
         rows.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| T::order(a.0.as_view(), b.0.as_view())));
         rows.truncate(n);
@@ -346,7 +359,7 @@ impl<T: Key> Rdd<T> {
     where
         T: Eq + Hash,
     {
-        self.map(|row| (T::owned(row), 1u64)).reduce_by_key_locally(|a, b| a + b).await
+        self.flat_map(|row, out| out.push((row, 1u64))).reduce_by_key_locally(|a, b| a + b).await
     }
 }
 

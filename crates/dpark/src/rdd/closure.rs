@@ -19,6 +19,19 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 /// A closure that can travel to executors: it captures nothing.
+///
+/// ```compile_fail
+/// # fn example(words: dpark::rdd::Rdd<String>) {
+/// let stop = vec!["the".to_owned()];
+/// let kept = words.filter(move |word| !stop.iter().any(|stop| stop == word)); // captures `stop`
+/// # }
+/// ```
+/// ```
+/// # fn example(words: dpark::rdd::Rdd<String>) {
+/// let stop = vec!["the".to_owned()];
+/// let kept = words.with(&stop).filter(|stop, word| !stop.iter().any(|stop| stop == word));
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "the closure captures its environment, so it cannot travel to executors",
     label = "this closure has captured variables",

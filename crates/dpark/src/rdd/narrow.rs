@@ -107,6 +107,18 @@ impl<T: Row, K: Value> With<T, K> {
     }
 }
 
+impl<K: Row, V: Row, P: Value> With<(K, V), P> {
+    /// See [`Rdd::map_values`].
+    pub fn map_values<R: Emit, F: Fn(&P, V::View<'_>) -> R + Closure>(self, closure: F) -> Rdd<(K, R::Row)> {
+        let body = move |task| {
+            with_value::<P>(task, move |given, task| {
+                each_row::<(K, V), (K, R::Row)>(task, move |(key, value), out| out.push((key, closure(&given, value))))
+            })
+        };
+        self.rdd.step(&closure, body, self.argument, true)
+    }
+}
+
 impl<K: Row, V: Row> Rdd<(K, V)> {
     /// Another value for each value; keys stay, and where they are.
     pub fn map_values<R: Emit, F: Fn(V::View<'_>) -> R + Closure>(&self, closure: F) -> Rdd<(K, R::Row)> {

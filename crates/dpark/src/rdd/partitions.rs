@@ -7,7 +7,9 @@ use arrow::array::{ArrayRef, UInt32Array};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::{Result, exec_err};
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::memory_pool::MemoryConsumer;
 use dpark_operators::combine::external;
+use dpark_operators::stepping::later;
 use dpark_operators::{pull, ranges};
 use dpark_plan::dataset::mapping::Mapping;
 use dpark_plan::dataset::{BatchTask, Dataset, Scheme};
@@ -137,15 +139,7 @@ impl<T: Row> Rdd<T> {
             with_value::<(f64, u64)>(task, move |(rate, seed), task| {
                 let mut random = random(seed, task.partition);
                 each_batch(task, move |batch| {
-                    let rows = (0..batch.num_rows() as u32).flat_map(|row| {
-                        // Knuth's method: how many uniform numbers can be multiplied before e^-rate is reached.
-                        let (limit, mut product, mut times) = ((-rate).exp(), random.random::<f64>(), 0);
-                        while product > limit {
-                            product *= random.random::<f64>();
-                            times += 1;
-                        }
-                        std::iter::repeat_n(row, times)
-                    });
+                    let rows = (0..batch.num_rows() as u32).flat_map(|row| std::iter::repeat_n(row, poisson(rate, &mut random)));
                     let rows = UInt32Array::from_iter_values(rows);
                     Ok(arrow::compute::take_record_batch(&batch, &rows)?)
                 })
@@ -258,12 +252,18 @@ impl<T: Row> Rdd<T> {
     /// Each row with each row of the other data set: `n * m` partitions.
     pub fn cartesian<U: Row>(&self, other: &Rdd<U>) -> Rdd<(T, U)> {
         let body = move |mut task: BatchTask| {
-            let right = task.input()?;
-            let rows = async move { futures::TryStreamExt::try_collect::<Vec<RecordBatch>>(right).await };
+            let mut rows = task.input()?;
             let schema = Arc::clone(&task.schema);
+            let reservation = MemoryConsumer::new("cartesian").register(task.context.memory_pool());
             let start = async move {
-                let right = rows.await?;
+                let mut right: Vec<RecordBatch> = vec![];
+                while let Some(batch) = futures::TryStreamExt::try_next(&mut rows).await? {
+                    reservation.try_grow(batch.get_array_memory_size())?;
+                    right.push(batch);
+                }
                 to_rows::<(T, U)>(task, move |batch, out| {
+                    // As long as its rows are read.
+                    let _held = &reservation;
                     for left in Rows::<T>::of(batch).map_err(external)? {
                         for batch in &right {
                             Rows::<U>::of(batch).map_err(external)?.for_each(|right| out.push((left, right)));
@@ -272,8 +272,7 @@ impl<T: Row> Rdd<T> {
                     Ok(())
                 })
             };
-            let rows = futures::TryStreamExt::try_flatten(futures::stream::once(start));
-            Ok(Box::pin(datafusion::physical_plan::stream::RecordBatchStreamAdapter::new(schema, rows)) as _)
+            Ok(later(schema, Box::pin(start)))
         };
         self.with_others(vec![self.joined_to(other)], Mapping::Product, body, &body, Argument::none(), false)
     }
@@ -311,6 +310,19 @@ impl<T: Row, K: Value> With<T, K> {
     pub fn map_partitions<U: Row, F: Fn(&K, &mut Records<T>, &mut Sink<'_, U>) + Closure>(self, closure: F) -> Rdd<U> {
         let body = move |task| {
             with_value::<K>(task, move |value, task| whole(task, move |_, rows, out| closure(&value, rows, out)))
+        };
+        self.rdd.step(&closure, body, self.argument, false)
+    }
+
+    /// See [`Rdd::map_partitions_with_index`].
+    pub fn map_partitions_with_index<U: Row, F>(self, closure: F) -> Rdd<U>
+    where
+        F: Fn(&K, usize, &mut Records<T>, &mut Sink<'_, U>) + Closure,
+    {
+        let body = move |task| {
+            with_value::<K>(task, move |value, task| {
+                whole(task, move |partition, rows, out| closure(&value, partition, rows, out))
+            })
         };
         self.rdd.step(&closure, body, self.argument, false)
     }
@@ -357,6 +369,22 @@ fn targeted(
 pub(super) fn collect_rows<T: Row>(rows: &mut Vec<T>, batch: RecordBatch) -> Result<()> {
     rows.extend(Rows::<T>::of(&batch).map_err(external)?.map(T::owned));
     Ok(())
+}
+
+/// A number by a Poisson distribution: how many uniform numbers can be multiplied before e^-rate is reached (Knuth). Large rates
+/// are drawn in parts, whose e^-rate is still a number.
+fn poisson(rate: f64, random: &mut SmallRng) -> usize {
+    let (mut left, mut times) = (rate, 0);
+    while left > 0.0 {
+        let part = left.min(500.0);
+        let (limit, mut product) = ((-part).exp(), random.random::<f64>());
+        while product > limit {
+            product *= random.random::<f64>();
+            times += 1;
+        }
+        left -= part;
+    }
+    times
 }
 
 /// Each partition draws other numbers, the same each time.

@@ -23,6 +23,6 @@ impl<T: Key> Rdd<T> {
 
     /// Rows as keys.
     pub(super) fn marked(&self) -> Rdd<(T, u8)> {
-        self.map(|row| (T::owned(row), 1u8))
+        self.flat_map(|row, out| out.push((row, 1u8)))
     }
 }

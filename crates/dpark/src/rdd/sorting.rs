@@ -1,7 +1,8 @@
 //! Order: all rows by a key that a closure gives.
 //!
 //! Sorting runs one job ahead that samples the keys, and divides them into ranges of about equal size. In which order rows
-//! of one key come is not specified. `None` comes first and NaN last (the other way round when descending).
+//! of one key come is not specified. `None` comes first and NaN last, or, with its sign set, before all
+//! numbers (the other way round when descending).
 
 use super::closure::{Closure, with_value};
 use super::{Argument, Emit, Rdd, Row, function};

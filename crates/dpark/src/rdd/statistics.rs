@@ -189,6 +189,9 @@ impl<T: Number> Rdd<T> {
     /// About the numbers below which the given percentages (0 to 100) of all numbers are, by a t-digest (Dunning, Ertl,
     /// "Computing extremely accurate quantiles using t-digests", 2019). `None` without numbers.
     pub async fn percentiles(&self, percentages: &[f64]) -> Result<Option<Vec<f64>>> {
+        if percentages.is_empty() {
+            return Ok(Some(vec![]));
+        }
         let columns = self.as_floats().percentile_columns(vec![], "_1", percentages)?;
         let rows = columns.collect().await?;
         let digests: Vec<Option<f64>> = rows.iter().flat_map(floats_of_row).collect();
