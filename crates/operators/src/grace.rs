@@ -22,6 +22,9 @@ use std::sync::Arc;
 /// Pieces into which a table is split that does not fit.
 const PIECES: usize = 16;
 
+/// Bytes below which a table is not what takes the memory.
+const FLOOR: usize = 1 << 20;
+
 /// Splits of splits. What does not fit then is one key, or hostile.
 pub(crate) const MAX_DEPTH: u32 = 6;
 
@@ -100,7 +103,8 @@ impl Work {
             while let Some(batch) = rows.try_next().await? {
                 table.push(input, batch)?;
                 let Err(refused) = self.reservation.try_resize(table.size()) else { continue };
-                if depth >= MAX_DEPTH || (depth > 0 && table.keys() <= 1) {
+                // A table that is small is refused because of others; splitting it would not help either, but ends.
+                if depth >= MAX_DEPTH || (depth > 0 && table.keys() <= 1 && table.size() > FLOOR) {
                     return Err(self.too_large(refused));
                 }
                 let pieces = match &mut pieces {

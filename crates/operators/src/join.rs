@@ -23,8 +23,11 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-/// The build side needs about so many times its bytes: gathered, and its hash table.
-const BUILD_FACTOR: usize = 3;
+/// The build side is gathered, which takes its bytes twice for a while.
+const BUILD_FACTOR: usize = 2;
+
+/// Bytes of the hash table for a row of the build side.
+const BUILD_ROW: usize = 40;
 
 /// Which rows without a partner come out too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +40,8 @@ pub enum Kind {
     Right,
     /// Those of both.
     Full,
+    /// Only those of the left, and nothing else: keyed batches of the left.
+    Anti,
 }
 
 impl Kind {
@@ -47,6 +52,8 @@ impl Kind {
             (Self::Full, _) => JoinType::Full,
             (Self::Left, true) | (Self::Right, false) => JoinType::Left,
             (Self::Left, false) | (Self::Right, true) => JoinType::Right,
+            (Self::Anti, true) => JoinType::LeftAnti,
+            (Self::Anti, false) => JoinType::RightAnti,
         }
     }
 }
@@ -97,7 +104,10 @@ impl Work {
                         let build_is_left = *build_is_left;
                         return self.arranged(&batch, build_is_left).map(Some);
                     }
-                    None => self.current = None,
+                    None => {
+                        self.current = None;
+                        self.reservation.free();
+                    }
                 }
             } else {
                 match self.pending.pop() {
@@ -111,13 +121,15 @@ impl Work {
     /// Reads until the build side is known, and starts the join or splits the inputs.
     async fn begin(&mut self, mut inputs: [SendableRecordBatchStream; 2], depth: u32) -> Result<()> {
         let mut read: [Vec<RecordBatch>; 2] = [vec![], vec![]];
-        let mut bytes = [0, 0];
+        let (mut bytes, mut rows) = ([0, 0], [0, 0]);
         let build = loop {
             let side = usize::from(bytes[1] < bytes[0]);
             let Some(batch) = inputs[side].try_next().await? else { break side };
             bytes[side] += size_of_rows(&batch)?;
+            rows[side] += batch.num_rows();
             read[side].push(batch);
-            let needed = bytes[0].min(bytes[1]) * BUILD_FACTOR + bytes[0].max(bytes[1]);
+            let smaller = usize::from(bytes[1] < bytes[0]);
+            let needed = bytes[smaller] * BUILD_FACTOR + rows[smaller] * BUILD_ROW + bytes[1 - smaller];
             if let Err(refused) = self.reservation.try_resize(needed) {
                 if depth >= MAX_DEPTH {
                     return exec_err!(
@@ -129,7 +141,8 @@ impl Work {
                 return self.split(read, inputs, depth).await;
             }
         };
-        self.reservation.free();
+        // The build's part is the hash join's from here on; what was read ahead of the other side stays ours.
+        self.reservation.try_resize(bytes[1 - build])?;
         let [left_read, right_read] = read;
         let [left, right] = inputs;
         let build_is_left = build == 0;
@@ -192,10 +205,13 @@ impl Work {
 
     /// The key and both values, of a batch of the hash join.
     fn arranged(&self, batch: &RecordBatch, build_is_left: bool) -> Result<RecordBatch> {
+        if self.kind == Kind::Anti {
+            return Ok(RecordBatch::try_new(Arc::clone(&self.schema), batch.columns().to_vec())?);
+        }
         let (left, right) = if build_is_left { (0, 2) } else { (2, 0) };
         let (left_key, right_key) = (batch.column(left), batch.column(right));
         let key: ArrayRef = match self.kind {
-            Kind::Inner | Kind::Left => Arc::clone(left_key),
+            Kind::Inner | Kind::Left | Kind::Anti => Arc::clone(left_key),
             Kind::Right => Arc::clone(right_key),
             Kind::Full => zip(&is_null(left_key)?, right_key, left_key)?,
         };

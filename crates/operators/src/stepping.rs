@@ -10,6 +10,8 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{StreamExt, TryStreamExt};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Gives what comes of a batch, and, when there is none left, of the end.
 pub type Step = Box<dyn FnMut(Option<RecordBatch>) -> Result<Vec<RecordBatch>> + Send>;
@@ -32,6 +34,27 @@ pub fn stepping(input: SendableRecordBatchStream, schema: SchemaRef, step: Step)
             }
             ready = step(batch)?.into_iter();
         }
+    });
+    Box::pin(RecordBatchStreamAdapter::new(schema, batches))
+}
+
+/// The same rows in batches of at most so many as `rows` says when they are read.
+pub fn sliced(input: SendableRecordBatchStream, rows: Arc<AtomicUsize>) -> SendableRecordBatchStream {
+    let schema = input.schema();
+    let state = (input, None::<RecordBatch>, rows);
+    let batches = futures::stream::try_unfold(state, |(mut input, mut rest, rows)| async move {
+        let batch = match rest.take() {
+            Some(batch) => batch,
+            None => match input.try_next().await? {
+                Some(batch) => batch,
+                None => return Ok(None),
+            },
+        };
+        let take = rows.load(Ordering::Relaxed).clamp(1, batch.num_rows().max(1));
+        if take < batch.num_rows() {
+            rest = Some(batch.slice(take, batch.num_rows() - take));
+        }
+        Ok(Some((batch.slice(0, take.min(batch.num_rows())), (input, rest, rows))))
     });
     Box::pin(RecordBatchStreamAdapter::new(schema, batches))
 }

@@ -14,6 +14,7 @@ use crate::cache::{CacheExec, CachedDataset};
 use crate::dataset::ClosureExec;
 use crate::dataset::exchange::{ExchangeExec, Target};
 use crate::dataset::local_sort::LocalSortExec;
+use crate::dataset::rows::RowsExec;
 use crate::gather::GatherExec;
 use crate::needs::{self, Needs, NeedsExec};
 use crate::runtime_filter::{self, RuntimeFilter};
@@ -32,7 +33,9 @@ use datafusion::physical_plan::scalar_subquery::ScalarSubqueryExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::union::UnionExec;
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, replace_children_if_necessary};
+use datafusion::physical_plan::{
+    ExecutionPlan, ExecutionPlanProperties, PlanProperties, replace_children_if_necessary,
+};
 use dpark_lineage::{Dependency, DependencyKind, Placement, StageId};
 use dpark_shuffle::Keep;
 use std::sync::Arc;
@@ -110,6 +113,9 @@ impl Lowering<'_> {
         if let Some(exchange) = plan.downcast_ref::<ExchangeExec>() {
             return self.exchange(exchange, scope);
         }
+        if let Some(rows) = plan.downcast_ref::<RowsExec>() {
+            return self.node(Arc::clone(rows.input()), &None);
+        }
         if let Some(sort) = plan.downcast_ref::<LocalSortExec>() {
             let input = self.node(Arc::clone(sort.input()), scope)?;
             return Ok(sort.sort(input));
@@ -164,7 +170,7 @@ impl Lowering<'_> {
             // Buckets of several map outputs come in no order, even where one process would have merged them.
             let mut eq = properties.eq_properties.clone();
             eq.clear_orderings();
-            properties = Arc::new(datafusion::physical_plan::PlanProperties::clone(&properties).with_eq_properties(eq));
+            properties = Arc::new(PlanProperties::clone(&properties).with_eq_properties(eq));
         }
         let stage = self.stage(input, output, scope)?;
         let read: Plan = Arc::new(ShuffleReadExec::new(stage, ReadKind::Bucket, properties));
@@ -221,7 +227,9 @@ impl Lowering<'_> {
             return Ok(read);
         }
         let input = self.node(Arc::clone(cache.input()), &None)?;
-        let properties = Arc::clone(input.properties());
+        // What the data set is known to be, which may be less than what its stage's plan claims.
+        let partitioning = cache.properties().partitioning.clone();
+        let properties = Arc::new(PlanProperties::clone(input.properties()).with_partitioning(partitioning));
         let stage = self.stage(input, Output::Forward, &None)?;
         if let Some(made) = self.stages.last_mut() {
             made.keep = dataset.keep();

@@ -9,6 +9,7 @@ use dpark::{Context, EngineEvent};
 use std::path::Path;
 
 pub(crate) fn add(trials: &mut Trials) {
+    trials.add("errors::zip_behind_a_shuffle", zip_behind_a_shuffle);
     trials.add("errors::of_a_closure", of_a_closure);
     trials.add("errors::of_map_batches", of_map_batches);
     trials.add("errors::panic", panic_is_the_tasks_error);
@@ -126,4 +127,14 @@ async fn are_told_by_the_first_action(ctx: Context) -> Done {
     says(&told(unequal.first().await), &["cannot be zipped"])?;
     says(&told(unequal.partition_count().await), &["cannot be zipped"])?;
     says(&told(unequal.sort_by(|n| n).await.map(drop)), &["cannot be zipped"])
+}
+
+/// Rows in no known order cannot be put side by side.
+async fn zip_behind_a_shuffle(ctx: Context) -> Done {
+    let moved = ctx.range(0..10, 2).key_by(|n| n).partition_by_key();
+    let error = moved.keys().zip(&moved.values()).count().await.unwrap_err().to_string();
+    assert!(error.contains("in no known order"), "{error}");
+    let kept = moved.cache();
+    assert_eq!(kept.keys().zip(&kept.values()).filter(|(a, b)| a == b).count().await?, 10);
+    Ok(())
 }

@@ -22,6 +22,10 @@ pub(crate) fn add(trials: &mut Trials) {
     trials.add("files::checkpoint", checkpoint);
     trials.add("files::pipe", pipe);
     trials.add("files::error_budget", error_budget);
+    trials.add("files::a_budget_and_kept_rows", a_budget_and_kept_rows);
+    trials.add("files::paths", paths);
+    trials.add("files::a_commit_that_fails", a_commit_that_fails);
+    trials.add("files::left_in_the_middle", left_in_the_middle);
 }
 
 fn texts(rows: &[&str]) -> Vec<String> {
@@ -313,5 +317,68 @@ async fn error_budget(ctx: Context) -> Done {
     assert!(!dir.path().join("out").exists());
     let none = numbers.try_map(str::parse::<i64>).collect().await.unwrap_err().to_string();
     assert!(none.contains("invalid digit"), "{none}");
+    Ok(())
+}
+
+/// Rows that were left out beyond the budget are not taken for complete by a later action.
+async fn a_budget_and_kept_rows(ctx: Context) -> Done {
+    let numbers = ctx.parallelize((0..100).map(|n| if n == 50 { "bad".to_owned() } else { n.to_string() }), 2);
+    let kept = numbers.error_budget(0.001).try_map(str::parse::<i64>).cache();
+    for _ in 0..2 {
+        let error = kept.count().await.unwrap_err().to_string();
+        assert!(error.contains("too many bad records"), "{error}");
+    }
+    Ok(())
+}
+
+/// Paths with `..`, and places that are no directories.
+async fn paths(ctx: Context) -> Done {
+    let dir = TempDir::new()?;
+    fs::create_dir(dir.path().join("sub"))?;
+    fs::write(dir.path().join("a.txt"), "a\n")?;
+    assert_eq!(ctx.text_file(at(dir.path().join("sub/.././a.txt"))).await?.collect().await?, ["a"]);
+    let url = format!("file://{}", at(dir.path().join("a.txt")));
+    assert_eq!(ctx.text_file(url).await?.collect().await?, ["a"]);
+    let rows = ctx.parallelize(["x"].map(String::from), 1);
+    let refused = rows.save("s3://bucket/out").text().await.unwrap_err().to_string();
+    assert!(refused.contains("not to s3"), "{refused}");
+    let range = ctx.files([at(dir.path().join("a.txt"))]).range(0..1).whole().await.unwrap_err().to_string();
+    assert!(range.contains("range of bytes"), "{range}");
+    let nothing = rows.slice(5..9).checkpoint(dir.path().join("none")).await?;
+    assert_eq!(nothing.count().await?, 0);
+    Ok(())
+}
+
+/// What cannot be put in its place leaves what was there.
+async fn a_commit_that_fails(ctx: Context) -> Done {
+    let dir = TempDir::new()?;
+    let out = dir.path().join("out");
+    let pair = |key: &str| (key.to_owned(), "1".to_owned());
+    ctx.parallelize([pair("a")], 1).save(&out).text_by_key().await?;
+    // In the place where the directory of a key should be.
+    fs::write(out.join("b"), "a file")?;
+    let before = names(&out);
+    let failed = ctx.parallelize([pair("a"), pair("b")], 1).save(&out).overwrite().text_by_key().await;
+    assert!(failed.is_err());
+    assert_eq!(names(&out), before);
+    assert_eq!(fs::read_to_string(out.join("a/part-00000.txt"))?, "1\n");
+    Ok(())
+}
+
+/// A closure over a whole partition never takes a failure for the end of its rows.
+async fn left_in_the_middle(ctx: Context) -> Done {
+    let ends = ctx.accumulator(0u64);
+    let rows = ctx.parallelize(0..20_000i64, 1).try_map(|n| if n == 15_000 { Err("in the middle") } else { Ok(n) });
+    let counted = rows.with(&ends).map_partitions(|ends, rows, out| {
+        let count = rows.count() as u64;
+        ends.add(1);
+        out.push(count);
+    });
+    let error = counted.collect().await.unwrap_err().to_string();
+    assert!(error.contains("in the middle"), "{error}");
+    assert_eq!(ends.value()?, 0);
+    // Endless input, of which a few rows are wanted.
+    let few = ctx.range(0..i64::MAX, 2).map_partitions(|rows, out| rows.for_each(|n| out.push(n))).take(3).await?;
+    assert_eq!(few, [0, 1, 2]);
     Ok(())
 }

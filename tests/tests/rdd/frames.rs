@@ -12,6 +12,7 @@ use dpark_tests::story::Story;
 use std::sync::Arc;
 
 pub(crate) fn add(trials: &mut Trials) {
+    trials.add("frames::order_below_closures", order_below_closures);
     trials.wide("frames::there_and_back", there_and_back);
     trials.add("frames::map_batches", map_batches);
     trials.add("frames::map_batches_to", map_batches_to);
@@ -100,5 +101,21 @@ async fn cache_after_unpersist(ctx: Context) -> Done {
     ctx.unpersist(&cached.to_df()?);
     assert_eq!(cached.count().await?, 100);
     assert_eq!(tasks(&mut story), first);
+    Ok(())
+}
+
+/// What a query has ordered stays so below closures, and none of its partitions are lost.
+async fn order_below_closures(ctx: Context) -> Done {
+    ctx.register("t", &ctx.parallelize((0..1000i64).map(|n| (n % 50, n)), 5))?;
+    let sql = "SELECT _1, sum(_2) AS s FROM t GROUP BY _1 ORDER BY _1";
+    let sums = ctx.sql(sql).await?.rdd::<(i64, i64)>()?;
+    let keys: Vec<i64> = (0..50).collect();
+    assert_eq!(sums.map(|(key, _)| key).collect().await?, keys);
+    assert_eq!(sums.take(5).await?.into_iter().map(|(key, _)| key).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+    assert_eq!(sums.coalesce(1).count().await?, 50);
+    assert_eq!(sums.slice(0..1).count().await?, 50);
+    let all = ctx.range(0..50, 4).key_by(|n| n);
+    assert_eq!(all.broadcast_join(&sums).count().await?, 50);
+    assert_eq!(sums.keys().zip(&ctx.range(0..50, 1)).count().await?, 50);
     Ok(())
 }

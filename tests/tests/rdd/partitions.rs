@@ -227,9 +227,9 @@ async fn cartesian(ctx: Context) -> Done {
 async fn needs(ctx: Context) -> Done {
     let data = ctx.range(0..100, 3).with_cpus(0.5).map(|n| n + 1).with_memory(64);
     equal(&data.collect().await?, &(1..101).collect::<Vec<_>>())?;
-    let rows = ctx.rdd::<i64>(data.to_df()?.with_cpus(2.0).with_memory(128))?;
+    let rows = ctx.rdd::<i64>(data.to_df()?.with_cpus(0.5).with_memory(64))?;
     assert_eq!(rows.count().await?, 100);
-    let counts = data.with_memory(32).key_by(|n| n % 3).map_values(|_| 1i64).reduce_by_key(plus).with_cpus(0.1);
+    let counts = data.with_memory(64).key_by(|n| n % 3).map_values(|_| 1i64).reduce_by_key(plus).with_cpus(0.5);
     same(counts.collect().await?, [(0, 33), (1, 34), (2, 33)])
 }
 

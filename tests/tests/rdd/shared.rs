@@ -209,6 +209,7 @@ fn freed_when_unused(master: &'static str) -> Result<(), Failed> {
         assert_eq!(rows.clone().collect().await?, [5, 6]);
         assert!(!freed(), "a data set still needs it");
         assert_eq!(rows.collect().await?, [5, 6]);
+        drop(rows);
         for _ in 0..500 {
             // Making an argument is an occasion to look for what is not needed.
             ctx.parallelize(1..=1i64, 1).with(&0i64).map(|_, n| n);

@@ -18,7 +18,16 @@ impl EventLoop {
     pub(super) fn finish(&mut self, job: JobId) {
         let accumulators = self.jobs.get(&job).map(|job| &job.accumulators);
         if let Some(objection) = accumulators.and_then(|accumulators| self.shared.objection(accumulators)) {
-            return self.fail(job, DataFusionError::Execution(objection));
+            // What it has kept lacks the rows that were left out; later jobs shall not take it for complete.
+            let pins = self.jobs.get(&job).map(|job| job.plan.pins.clone()).unwrap_or_default();
+            self.fail(job, DataFusionError::Execution(objection));
+            for (stage, dataset) in pins {
+                if dataset.stage() == Some(stage) {
+                    dataset.unclaim();
+                }
+                self.schedule(Event::StageUnpinned { stage });
+            }
+            return;
         }
         self.let_go(job);
         let recomputed = self.scheduler.recomputed(job).to_vec();

@@ -347,7 +347,8 @@ impl<T: Key> Rdd<T> {
     /// The `n` most frequent rows and how often each is there, the most frequent first; of equally frequent ones, the
     /// smallest.
     pub async fn hot(&self, n: usize) -> Result<Vec<(T, u64)>> {
-        let counts = self.flat_map(|row, out| out.push((row, 1u64))).with_partitions_of(self).reduce_by_key(|a, b| a + b);
+        let counts =
+            self.flat_map(|row, out| out.push((row, 1u64))).with_partitions_of(self).reduce_by_key(|a, b| a + b);
         let mut rows = counts.frequent(n).collect().await?;
         rows.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| T::order(a.0.as_view(), b.0.as_view())));
         rows.truncate(n);

@@ -6,17 +6,18 @@
 use crate::shared::{Guard, from_argument};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use datafusion::common::Result;
+use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use dpark_operators::combine::external;
 use dpark_operators::pull::{Pull, Push};
-use dpark_operators::stepping::{later, mapping, stepping};
+use dpark_operators::stepping::{later, mapping, sliced, stepping};
 use dpark_plan::dataset::{BatchTask, ClosureError, function_ref};
 use dpark_plan::functions::{FunctionRef, conjure};
 use dpark_rows::{BatchBuilder, Emit, Row, Rows};
 use serde::de::DeserializeOwned;
 use std::fmt::Display;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A closure that can travel to executors: it captures nothing.
 ///
@@ -72,7 +73,8 @@ impl<U: Row> Out<U> {
     }
 }
 
-/// The rows of a partition, one after another.
+/// The rows of a partition, one after another. When their source fails, `next` does not return: the closure is left, and its task
+/// fails; so the end is always the end of the partition.
 pub struct Records<T: Row> {
     pull: Pull,
     /// Of the batch at hand, the last first.
@@ -84,8 +86,9 @@ impl<T: Row> Records<T> {
         Self { pull, ready: vec![].into_iter() }
     }
 
-    pub(crate) fn into_pull(self) -> Pull {
-        self.pull
+    /// Ends the partition with an error.
+    pub(crate) fn fail(&self, error: DataFusionError) -> ! {
+        self.pull.fail(error)
     }
 }
 
@@ -99,10 +102,7 @@ impl<T: Row> Iterator for Records<T> {
             let batch = self.pull.next()?;
             match Rows::<T>::of(&batch) {
                 Ok(rows) => self.ready = rows.map(T::owned).collect::<Vec<_>>().into_iter(),
-                Err(error) => {
-                    self.pull.fail(external(error));
-                    return None;
-                }
+                Err(error) => self.pull.fail(external(error)),
             }
         }
     }
@@ -167,20 +167,35 @@ pub(crate) fn each_batch(
     Ok(mapping(task.input()?, task.schema, Box::new(make)))
 }
 
+/// Batches made of one, beyond which the next are made of fewer rows.
+const MANY: usize = 8;
+
+/// Rows of the first step.
+const START: usize = 16;
+
 /// A stream of the rows that `each` gives for batches.
 pub(crate) fn to_rows<U: Row>(
     mut task: BatchTask,
     mut each: impl FnMut(&RecordBatch, &mut Out<U>) -> Result<()> + Send + 'static,
 ) -> Result<SendableRecordBatchStream> {
     let mut out = Out(BatchBuilder::<U>::new(Arc::clone(&task.schema), task.batch_size));
+    // Closures that make many rows of one are given few at a time; which they are, is soon known.
+    let rows = Arc::new(AtomicUsize::new(START));
+    let input = sliced(task.input()?, Arc::clone(&rows));
     let step = move |batch: Option<RecordBatch>| match batch {
         Some(batch) => {
             each(&batch, &mut out)?;
-            Ok(out.0.take_full()?)
+            let made = out.0.take_full()?;
+            match made.len() {
+                0 | 1 => rows.store(batch.num_rows().saturating_mul(4), Ordering::Relaxed),
+                many if many > MANY => rows.store((batch.num_rows() * MANY / many).max(1), Ordering::Relaxed),
+                _ => {}
+            }
+            Ok(made)
         }
         None => Ok(out.0.take_all()?),
     };
-    Ok(stepping(task.input()?, task.schema, Box::new(step)))
+    Ok(stepping(input, task.schema, Box::new(step)))
 }
 
 /// What counts the bad records of a task, if there may be some.

@@ -77,12 +77,12 @@ pub trait DataFrameExt: Sized {
     /// Each batch through a closure that must not capture; the schema stays.
     fn map_batches<F>(self, closure: F) -> Result<DataFrame>
     where
-        F: Fn(RecordBatch) -> Result<RecordBatch> + Send + 'static;
+        F: Fn(RecordBatch) -> Result<RecordBatch> + Copy + Send + 'static;
 
     /// Each batch through a closure that must not capture and makes batches of `schema`.
     fn map_batches_to<F>(self, schema: SchemaRef, closure: F) -> Result<DataFrame>
     where
-        F: Fn(RecordBatch) -> Result<RecordBatch> + Send + 'static;
+        F: Fn(RecordBatch) -> Result<RecordBatch> + Copy + Send + 'static;
 
     /// The stage that computes these rows asks a cluster for so many cores a task, whatever `task.cpus` says. Elsewhere it
     /// changes nothing.
@@ -100,7 +100,7 @@ pub trait DataFrameExt: Sized {
 impl DataFrameExt for DataFrame {
     fn map_batches<F>(self, closure: F) -> Result<DataFrame>
     where
-        F: Fn(RecordBatch) -> Result<RecordBatch> + Send + 'static,
+        F: Fn(RecordBatch) -> Result<RecordBatch> + Copy + Send + 'static,
     {
         let schema = Arc::clone(self.schema().inner());
         self.map_batches_to(schema, closure)
@@ -108,7 +108,7 @@ impl DataFrameExt for DataFrame {
 
     fn map_batches_to<F>(self, schema: SchemaRef, closure: F) -> Result<DataFrame>
     where
-        F: Fn(RecordBatch) -> Result<RecordBatch> + Send + 'static,
+        F: Fn(RecordBatch) -> Result<RecordBatch> + Copy + Send + 'static,
     {
         let (state, plan) = self.into_parts();
         let input = vec![Dataset::rows(plan)?];

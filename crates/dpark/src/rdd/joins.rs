@@ -96,15 +96,11 @@ impl<K: Key, V: Row> Rdd<(K, V)> {
         })
     }
 
-    /// The rows whose key `other` does not have.
+    /// The rows whose key `other` does not have. Spills.
     pub fn subtract_by_key<W: Row>(&self, other: &Rdd<(K, W)>) -> Rdd<(K, V)> {
         // Only keys of the other side are of interest, each once.
         let keys = other.map_values(|_| 0u8).with_partitions_of(self).reduce_by_key(|a, _| a);
-        self.cogroup(&keys).flat_map_values(|(values, others), out| {
-            if others.is_empty() {
-                values.iter().for_each(|value| out.push(value));
-            }
-        })
+        self.joined(&keys, move |task| pairs(Kind::Anti, task))
     }
 
     fn joined<W: Row, U: Row, F>(&self, other: &Rdd<(K, W)>, body: F) -> Rdd<U>

@@ -158,7 +158,7 @@ impl<K: Key, V: Row> Rdd<(K, V)> {
                 inputs.collect(),
                 task.schema,
                 Box::new(move |mut inputs, push| {
-                    let Some(input) = inputs.pop() else { return Ok(vec![]) };
+                    let Some(input) = inputs.pop() else { return Ok(()) };
                     let mut records = Records::<(K, V)>::new(input);
                     let mut sink = Sink::new(schema, batch_size, push);
                     let mut next = records.next();
@@ -168,8 +168,7 @@ impl<K: Key, V: Row> Rdd<(K, V)> {
                         group.by_ref().for_each(drop);
                         next = group.after;
                     }
-                    sink.finish()?;
-                    Ok(vec![records.into_pull()])
+                    sink.finish()
                 }),
             ))
         };

@@ -3,18 +3,22 @@
 use super::closure::{Closure, Records, Sink, Value, at_end, each_batch, to_rows, with_value};
 use super::with::With;
 use super::{Argument, Rdd, Row};
-use arrow::array::{ArrayRef, UInt32Array};
+use arrow::array::{ArrayRef, UInt32Array, UInt64Array};
+use arrow::compute::SortOptions;
+use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
-use datafusion::common::{Result, exec_err};
+use datafusion::common::hash_utils::create_hashes;
+use datafusion::common::{Result, exec_err, plan_err};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::MemoryConsumer;
+use datafusion::physical_plan::repartition::REPARTITION_RANDOM_STATE;
 use dpark_operators::combine::external;
 use dpark_operators::stepping::later;
 use dpark_operators::{pull, ranges};
 use dpark_plan::dataset::mapping::Mapping;
 use dpark_plan::dataset::{BatchTask, Dataset, Scheme};
 use dpark_plan::needs::Needs;
-use dpark_rows::Rows;
+use dpark_rows::{Rows, schema_of};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use std::ops::Range;
@@ -63,7 +67,7 @@ impl<T: Row> Rdd<T> {
                 })
             })
         };
-        self.step(&body, body, self.argument(&size), false)
+        self.settled().step(&body, body, self.argument(&size), false)
     }
 
     /// Each row with the index of its partition.
@@ -80,6 +84,10 @@ impl<T: Row> Rdd<T> {
 
     /// Each row with its number, from 0, in partition order. Runs a job that counts the rows of the partitions.
     pub async fn enumerate(&self) -> Result<Rdd<(u64, T)>> {
+        self.settled().numbered().await
+    }
+
+    async fn numbered(&self) -> Result<Rdd<(u64, T)>> {
         let counts = self.partition_counts().await?;
         let mut starts = vec![0u64];
         starts.extend(counts.iter().scan(0, |sum, count| {
@@ -115,7 +123,7 @@ impl<T: Row> Rdd<T> {
                 Ok(())
             })
         };
-        self.step(&body, body, Argument::none(), false)
+        self.settled().step(&body, body, Argument::none(), false)
     }
 
     /// Each row with the given probability, independently. The same seed chooses the same rows of the same data set.
@@ -130,7 +138,7 @@ impl<T: Row> Rdd<T> {
                 })
             })
         };
-        self.step(&body, body, self.argument(&(fraction, seed)), true)
+        self.settled().step(&body, body, self.argument(&(fraction, seed)), true)
     }
 
     /// Each row any number of times, `rate` times on average (by a Poisson distribution): sampling with replacement.
@@ -139,13 +147,14 @@ impl<T: Row> Rdd<T> {
             with_value::<(f64, u64)>(task, move |(rate, seed), task| {
                 let mut random = random(seed, task.partition);
                 each_batch(task, move |batch| {
-                    let rows = (0..batch.num_rows() as u32).flat_map(|row| std::iter::repeat_n(row, poisson(rate, &mut random)));
+                    let rows = (0..batch.num_rows() as u32)
+                        .flat_map(|row| std::iter::repeat_n(row, poisson(rate, &mut random)));
                     let rows = UInt32Array::from_iter_values(rows);
                     Ok(arrow::compute::take_record_batch(&batch, &rows)?)
                 })
             })
         };
-        self.step(&body, body, self.argument(&(rate, seed)), true)
+        self.settled().step(&body, body, self.argument(&(rate, seed)), true)
     }
 
     /// The partitions of this data set, then those of the other.
@@ -193,7 +202,7 @@ impl<T: Row> Rdd<T> {
                 })
             })
         };
-        self.dealt(partitions, body, &body, self.argument(&partitions))
+        self.settled().dealt(partitions, body, &body, self.argument(&partitions))
     }
 
     /// So many partitions; the closure tells to which a row goes (modulo their number).
@@ -219,7 +228,7 @@ impl<T: Row> Rdd<T> {
                 task.inputs,
                 task.schema,
                 Box::new(move |mut inputs, push| {
-                    let (Some(right), Some(left)) = (inputs.pop(), inputs.pop()) else { return Ok(vec![]) };
+                    let (Some(right), Some(left)) = (inputs.pop(), inputs.pop()) else { return Ok(()) };
                     let (mut left, mut right) = (Records::<T>::new(left), Records::<U>::new(right));
                     let mut out = Sink::<(T, U)>::new(schema, batch_size, push);
                     let mut rows = 0u64;
@@ -231,22 +240,26 @@ impl<T: Row> Rdd<T> {
                         }
                         rows += 1;
                     };
-                    out.finish()?;
-                    let (mut left, right) = (left.into_pull(), right.into_pull());
-                    if let Some(which) = differ
-                        && !left.is_over()
-                        && !right.is_over()
-                    {
+                    if let Some(which) = differ {
                         left.fail(datafusion::common::exec_datafusion_err!(
                         "zip: partition {partition} has only {rows} rows in the {which} data set; zip needs partitions of equal \
                          lengths (a join by enumerate() does not)"
                     ));
                     }
-                    Ok(vec![left, right])
+                    out.finish()
                 }),
             ))
         };
-        self.with_others(vec![self.joined_to(other)], Mapping::Same, body, &body, Argument::none(), false)
+        let ordered = |dataset: &Arc<Dataset>| dataset.is_ordered();
+        let both = self.dataset.as_ref().map_or(true, ordered) && other.dataset.as_ref().map_or(true, ordered);
+        let other = match both {
+            true => self.joined_to(other),
+            false => plan_err!(
+                "zip: rows that come from a shuffle are in no known order, so they cannot be zipped: sort them, or cache() both data \
+                 sets, or join them by a key"
+            ),
+        };
+        self.with_others(vec![other], Mapping::Same, body, &body, Argument::none(), false)
     }
 
     /// Each row with each row of the other data set: `n * m` partitions.
@@ -285,6 +298,45 @@ impl<T: Row> Rdd<T> {
     /// The stage that computes these rows asks a cluster for so many MiB a task, whatever `task.memory` says.
     pub fn with_memory(&self, mib: u64) -> Self {
         self.needing(Needs { cpus: None, memory: Some(mib.max(1)) })
+    }
+
+    /// The same rows in an order that is the same whenever a partition is computed. What counts on the places of rows needs that: a
+    /// partition that is lost and computed again must not deal, number or choose them differently. (Sorted by a hash of the row, as
+    /// Spark's SQL does before it deals rows round. Equal rows may change places, which nobody can tell.)
+    fn settled(&self) -> Self {
+        if self.dataset.as_ref().map_or(true, |dataset| dataset.is_ordered()) {
+            return self.clone();
+        }
+        let hashed = |task: BatchTask| {
+            let schema = Arc::clone(&task.schema);
+            each_batch(task, move |batch| {
+                let mut hashes = vec![0; batch.num_rows()];
+                create_hashes(batch.columns(), REPARTITION_RANDOM_STATE.random_state(), &mut hashes)?;
+                let hashes: ArrayRef = Arc::new(UInt64Array::from(hashes));
+                let columns = batch.columns().iter().cloned().chain([hashes]);
+                Ok(RecordBatch::try_new(Arc::clone(&schema), columns.collect())?)
+            })
+        };
+        let plain = |task: BatchTask| {
+            let schema = Arc::clone(&task.schema);
+            each_batch(task, move |batch| {
+                let columns = batch.columns().iter().take(batch.num_columns() - 1).cloned();
+                Ok(RecordBatch::try_new(Arc::clone(&schema), columns.collect())?)
+            })
+        };
+        let mut settled: Self = self.made(|input| {
+            let rows = schema_of::<T>();
+            let hash = [Arc::new(Field::new("_hash", DataType::UInt64, false))];
+            // Behind the others, so that the first column stays the key.
+            let schema = Schema::new(rows.fields().iter().cloned().chain(hash).collect::<Vec<_>>());
+            let function = super::function::<T, _>(hashed);
+            let none = || Arc::from([]);
+            let hashed = Dataset::closure(vec![input], Mapping::Same, Arc::new(schema), function, none(), true)?;
+            let sorted = Dataset::sorted(hashed, vec![(rows.fields().len(), SortOptions::default())]);
+            Dataset::closure(vec![sorted], Mapping::Same, rows, super::function::<T, _>(plain), none(), true)
+        });
+        settled.partitions = self.partitions;
+        settled
     }
 
     fn needing(&self, needs: Needs) -> Self {
@@ -343,12 +395,11 @@ pub(super) fn whole<T: Row, U: Row>(
         task.inputs,
         task.schema,
         Box::new(move |mut inputs, push| {
-            let Some(input) = inputs.pop() else { return Ok(vec![]) };
+            let Some(input) = inputs.pop() else { return Ok(()) };
             let mut rows = Records::<T>::new(input);
             let mut out = Sink::<U>::new(schema, batch_size, push);
             closure(partition, &mut rows, &mut out);
-            out.finish()?;
-            Ok(vec![rows.into_pull()])
+            out.finish()
         }),
     ))
 }

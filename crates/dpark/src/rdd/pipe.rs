@@ -2,11 +2,11 @@
 
 use super::closure::{Records, Sink, with_value};
 use super::{Argument, Rdd};
-use datafusion::common::{DataFusionError, Result, exec_datafusion_err};
+use datafusion::common::{Result, exec_datafusion_err};
 use dpark_operators::pull;
 use dpark_plan::dataset::{BatchTask, ClosureError};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 
 /// Of what the program says of its failure, the end.
@@ -24,12 +24,11 @@ impl Rdd<String> {
                     task.inputs,
                     task.schema,
                     Box::new(move |mut inputs, push| {
-                        let Some(input) = inputs.pop() else { return Ok(vec![]) };
+                        let Some(input) = inputs.pop() else { return Ok(()) };
                         let mut rows = Records::<String>::new(input);
                         let mut out = Sink::<String>::new(schema, batch_size, push);
                         through(&line, &mut rows, &mut out)?;
-                        out.finish()?;
-                        Ok(vec![rows.into_pull()])
+                        out.finish()
                     }),
                 ))
             })
@@ -39,47 +38,56 @@ impl Rdd<String> {
     }
 }
 
+/// Ends the program when its rows are no longer wanted, so that nobody waits for it.
+struct Running<'a>(&'a mut Child);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+    }
+}
+
 fn through(line: &[String], rows: &mut Records<String>, out: &mut Sink<'_, String>) -> Result<()> {
     let (program, args) = line.split_first().ok_or_else(|| exec_datafusion_err!("pipe: no program"))?;
     let failed = |error: &dyn std::fmt::Display| ClosureError::of(format!("pipe: {program}: {error}"));
-    let mut child = Command::new(program)
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| failed(&format!("cannot be started: {error}")))?;
+    let mut command = Command::new(program);
+    command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| failed(&format!("cannot be started: {error}")))?;
     let (Some(mut stdin), Some(stdout), Some(mut stderr)) =
         (child.stdin.take(), child.stdout.take(), child.stderr.take())
     else {
         return Err(failed(&"its pipes are missing"));
     };
-    let said = std::thread::scope(|threads| -> Result<String> {
-        // What it prints is read while it is given rows; otherwise both would wait for each other.
-        let printed = threads.spawn(move || BufReader::new(stdout).lines().collect::<std::io::Result<Vec<String>>>());
-        let complained = threads.spawn(move || {
+    let (status, said) = std::thread::scope(|threads| -> Result<(ExitStatus, String)> {
+        let running = Running(&mut child);
+        let complaints = threads.spawn(move || {
             let mut said = vec![];
             let _ = stderr.read_to_end(&mut said);
             String::from_utf8_lossy(&said).into_owned()
         });
-        for row in rows {
-            // A program that has read enough closes its input, and is not asked to read more.
-            if stdin.write_all(row.as_bytes()).and_then(|()| stdin.write_all(b"\n")).is_err() {
-                break;
+        // What it prints is read while it is given rows; otherwise both would wait for each other.
+        let feeding = threads.spawn(move || {
+            for row in rows {
+                // A program that has read enough closes its input, and is not asked to read more.
+                if stdin.write_all(row.as_bytes()).and_then(|()| stdin.write_all(b"\n")).is_err() {
+                    break;
+                }
             }
+        });
+        for line in BufReader::new(stdout).lines() {
+            out.push(line.map_err(|error| failed(&error))?);
         }
-        drop(stdin);
-        let died = || failed(&"reading what it prints panicked");
-        for row in printed.join().map_err(|_| died())?.map_err(|error| failed(&error))? {
-            out.push(row);
+        if let Err(left) = feeding.join() {
+            // The rows have failed, or are not wanted.
+            std::panic::resume_unwind(left);
         }
-        complained.join().map_err(|_| died())
+        let status = running.0.wait().map_err(|error| failed(&error))?;
+        Ok((status, complaints.join().unwrap_or_default()))
     })?;
-    let status = child.wait().map_err(|error| failed(&error))?;
     if status.success() {
         return Ok(());
     }
     let start = said.char_indices().rev().nth(LAST_WORDS).map_or(0, |(at, _)| at);
     let words = said.get(start..).unwrap_or_default().trim();
-    Err::<(), DataFusionError>(failed(&format!("ended with {status}: {words}")))
+    Err(failed(&format!("ended with {status}: {words}")))
 }

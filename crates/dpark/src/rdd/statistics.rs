@@ -151,6 +151,9 @@ impl<T: Number> Rdd<T> {
         if stats.min > stats.max || ranges == 0 {
             return Ok(Histogram { edges: vec![], counts: vec![] });
         }
+        if (stats.max - stats.min).is_infinite() {
+            return plan_err!("infinite numbers have no ranges of equal width: give the edges, to histogram_of");
+        }
         let width = (stats.max - stats.min) / ranges as f64;
         let mut edges: Vec<f64> = (0..ranges).map(|i| stats.min + width * i as f64).collect();
         edges.push(stats.max);
@@ -231,7 +234,17 @@ impl<K: Key, V: Number> Rdd<(K, V)> {
             let list = datafusion::functions_nested::expr_fn::make_array(columns);
             df.select(vec![ident("_1"), list.alias("_2")])
         });
-        self.of_query(rows)
+        self.as_asked(self.of_query(rows))
+    }
+}
+
+impl<K: Key, V: Row> Rdd<(K, V)> {
+    /// The result of a query by key in as many partitions as were asked for, if that was said.
+    fn as_asked<U: Row>(&self, result: Rdd<(K, U)>) -> Rdd<(K, U)> {
+        match self.partitions {
+            Some(partitions) => result.with_partitions(partitions).partition_by_key(),
+            None => result,
+        }
     }
 }
 
@@ -243,7 +256,7 @@ impl<K: Key, V: Key> Rdd<(K, V)> {
             let counts = df.aggregate(vec![ident("_1")], vec![approx_distinct(ident("_2")).alias("_2")])?;
             counts.select(vec![ident("_1"), ident("_2")])
         });
-        self.of_query(rows)
+        self.as_asked(self.of_query(rows))
     }
 }
 

@@ -5,13 +5,13 @@
 //! # async fn example(ctx: Context, words: Rdd<String>) -> Result<(), Box<dyn std::error::Error>> {
 //! let known = ctx.broadcast(vec!["to".to_string(), "be".to_string()])?;
 //! let unknown = ctx.accumulator_named("unknown words", 0u64);
-//! let kept = words.with(&(known, unknown.clone()))?.filter(|(known, unknown), word| {
+//! let kept = words.with(&(known, unknown.clone())).filter(|(known, unknown), word| {
 //!     let is_known = known.contains(word);
 //!     if !is_known {
 //!         unknown.add(1);
 //!     }
 //!     is_known
-//! })?;
+//! });
 //! println!("{} words are known, {} are not", kept.count().await?, unknown.value()?);
 //! # Ok(())
 //! # }

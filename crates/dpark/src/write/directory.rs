@@ -30,6 +30,8 @@ use tokio::sync::oneshot;
 
 const TEMPORARY: &str = "_temporary";
 const SUCCESS: &str = "_SUCCESS";
+/// Below the temporary directory: what was there before.
+const ASIDE: &str = "replaced";
 
 /// A data set to be written to a directory.
 #[derive(Debug, Clone)]
@@ -100,6 +102,8 @@ pub(crate) struct Attempt {
     made_dir: bool,
     /// Files of the data set that is replaced.
     old: Vec<String>,
+    /// Where these were, and where they are while new ones take their places.
+    aside: Vec<(PathBuf, PathBuf)>,
     /// New files that have their names.
     renamed: Vec<PathBuf>,
     committed: bool,
@@ -129,7 +133,8 @@ impl Attempt {
                 if names.iter().any(|name| name == SUCCESS) {
                     old = manifest(dir)?;
                 }
-                let is_foreign = |name: &&str| name.starts_with("part-") && !old.iter().any(|old| old == name);
+                let ours = |name: &str| old.iter().any(|old| old == name || old.split('/').next() == Some(name));
+                let is_foreign = |name: &&str| name.starts_with("part-") && !ours(name);
                 if let Some(foreign) = names.iter().filter_map(|name| name.to_str()).find(is_foreign) {
                     return exec_err!(
                         "cannot write to {}: {foreign} is there, and no data set that was written here before tells of it; \
@@ -142,8 +147,10 @@ impl Attempt {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
             Err(error) => return plan_err!("cannot write to {}: {error}", dir.display()),
         };
-        std::fs::create_dir_all(dir.join(TEMPORARY)).map_err(|error| at(dir, error))?;
-        Ok(Self { dir: dir.to_path_buf(), made_dir, old, renamed: vec![], committed: false })
+        std::fs::create_dir_all(dir).map_err(|error| at(dir, error))?;
+        // Made by one of two writers only.
+        std::fs::create_dir(dir.join(TEMPORARY)).map_err(|error| at(dir, error))?;
+        Ok(Self { dir: dir.to_path_buf(), made_dir, old, aside: vec![], renamed: vec![], committed: false })
     }
 
     /// Where tasks write.
@@ -175,30 +182,44 @@ impl Attempt {
             }
             names.push(name);
         }
-        // From here on readers that wait for `_SUCCESS` see nothing until all is in its place.
-        if !self.old.is_empty() || self.dir.join(SUCCESS).exists() {
-            std::fs::remove_file(self.dir.join(SUCCESS)).map_err(|error| at(&self.dir, error))?;
-        }
-        for old in &self.old {
-            let old = self.dir.join(old);
-            match std::fs::remove_file(&old) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(at(&old, error)),
-                _ => {}
+        for (file, name) in files.iter().zip(&names) {
+            let written = temporary.join(file);
+            if !written.is_file() {
+                return exec_err!(
+                    "{} is not there: a task has written it, but where the driver does not see it; all machines must share {}",
+                    written.display(),
+                    self.dir.display()
+                );
             }
+            if let Some(folder) = self.dir.join(name).parent() {
+                std::fs::create_dir_all(folder).map_err(|error| at(folder, error))?;
+            }
+        }
+        // From here on readers that wait for `_SUCCESS` see nothing until all is in its place. What was there is put aside, and
+        // back if anything fails.
+        let aside = temporary.join(ASIDE);
+        let was: Vec<String> = self.old.iter().cloned().chain([SUCCESS.to_owned()]).collect();
+        for name in was {
+            let (from, to) = (self.dir.join(&name), aside.join(&name));
+            if !from.exists() {
+                continue;
+            }
+            if let Some(folder) = to.parent() {
+                std::fs::create_dir_all(folder).map_err(|error| at(folder, error))?;
+            }
+            std::fs::rename(&from, &to).map_err(|error| at(&from, error))?;
+            self.aside.push((from, to));
         }
         for (file, name) in files.iter().zip(&names) {
             let name = self.dir.join(name);
-            if let Some(folder) = name.parent() {
-                std::fs::create_dir_all(folder).map_err(|error| at(folder, error))?;
-            }
             std::fs::rename(temporary.join(file), &name).map_err(|error| at(&name, error))?;
             self.renamed.push(name);
         }
-        remove_all(&temporary).map_err(|error| at(&temporary, error))?;
         let success = self.dir.join(SUCCESS);
         std::fs::write(&success, names.iter().map(|name| format!("{name}\n")).collect::<String>())
             .map_err(|error| at(&success, error))?;
         self.committed = true;
+        remove_all(&temporary).map_err(|error| at(&temporary, error))?;
         Ok(std::mem::take(&mut self.renamed))
     }
 }
@@ -235,10 +256,13 @@ impl Drop for Attempt {
         if self.committed {
             return;
         }
-        let _ = std::fs::remove_dir_all(self.dir.join(TEMPORARY));
         for file in &self.renamed {
             let _ = std::fs::remove_file(file);
         }
+        for (place, aside) in &self.aside {
+            let _ = std::fs::rename(aside, place);
+        }
+        let _ = std::fs::remove_dir_all(self.dir.join(TEMPORARY));
         if self.made_dir {
             let _ = std::fs::remove_dir(&self.dir);
         }

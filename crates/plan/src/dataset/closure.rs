@@ -17,7 +17,7 @@ use datafusion::common::{DataFusionError, Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
-use datafusion::physical_plan::coop::CooperativeExec;
+use datafusion::physical_plan::coop::{CooperativeExec, make_cooperative};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
@@ -86,7 +86,7 @@ fn resolve(function: &FunctionRef) -> Result<BatchFunction> {
 /// The reference to a closure that maps batch to batch; fails to compile for closures that capture.
 pub fn map_ref<F>(_closure: &F) -> FunctionRef
 where
-    F: Fn(RecordBatch) -> Result<RecordBatch> + Send + 'static,
+    F: Fn(RecordBatch) -> Result<RecordBatch> + Copy + Send + 'static,
 {
     fn entry<F>(mut task: BatchTask) -> Result<SendableRecordBatchStream>
     where
@@ -272,9 +272,13 @@ impl ExecutionPlan for ClosureExec {
         let counts: Vec<usize> =
             self.inputs.iter().map(|input| input.output_partitioning().partition_count()).collect();
         let parts = self.mapping.of(partition, &counts).into_iter().enumerate();
+        // Each gives way now and then, so that a task can be cancelled whatever its closures do.
         let mut streams: Vec<_> = match self.payloads {
             Some(_) => vec![],
-            None => parts.map(|(input, range)| self.input(input, range, &context)).collect::<Result<_>>()?,
+            None => {
+                let inputs = parts.map(|(input, range)| Ok(make_cooperative(self.input(input, range, &context)?)));
+                inputs.collect::<Result<_>>()?
+            }
         };
         let payload = self.payloads.as_ref().and_then(|payloads| payloads.get(partition));
         for (i, step) in self.steps.iter().enumerate() {
@@ -288,7 +292,7 @@ impl ExecutionPlan for ClosureExec {
                 batch_size: context.session_config().batch_size(),
                 context: Arc::clone(&context),
             })?;
-            streams = vec![made];
+            streams = vec![if i == 0 { make_cooperative(made) } else { made }];
         }
         match streams.pop() {
             Some(stream) => Ok(stream),

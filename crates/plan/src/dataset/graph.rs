@@ -2,6 +2,8 @@
 
 use super::closure::Step;
 use super::mapping::Mapping;
+use super::node::DatasetNode;
+use crate::cache::CacheNode;
 use crate::functions::FunctionRef;
 use crate::needs::Needs;
 use arrow::compute::SortOptions;
@@ -81,6 +83,27 @@ pub enum Scheme {
     },
 }
 
+/// Whether a query gives its rows in the same order each time, as far as its operators tell. Rows that are kept are in one order as
+/// long as they are kept.
+fn is_ordered(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Extension(extension) => {
+            let node = extension.node.as_any();
+            match node.downcast_ref::<DatasetNode>() {
+                Some(node) => node.dataset().is_ordered(),
+                None => node.is::<CacheNode>(),
+            }
+        }
+        LogicalPlan::TableScan(_) | LogicalPlan::Values(_) | LogicalPlan::EmptyRelation(_) | LogicalPlan::Sort(_) => {
+            true
+        }
+        LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::SubqueryAlias(_) | LogicalPlan::Limit(_) => {
+            plan.inputs().into_iter().all(is_ordered)
+        }
+        _ => false,
+    }
+}
+
 impl Dataset {
     fn new(schema: SchemaRef, df_schema: DFSchemaRef, kind: Kind) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -153,6 +176,18 @@ impl Dataset {
     /// Its columns.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
+    }
+
+    /// Whether each partition has its rows in the same order whenever it is computed. Behind a shuffle it has not: outputs come in
+    /// the order in which they are there. Sorted rows have, but for those of equal keys.
+    pub fn is_ordered(&self) -> bool {
+        match &self.kind {
+            Kind::Rows(plan) => is_ordered(plan),
+            Kind::Source { .. } | Kind::Sorted { .. } => true,
+            Kind::Closure { mapping: Mapping::Keyed(_), .. } | Kind::Exchange { .. } => false,
+            Kind::Closure { inputs, .. } => inputs.iter().all(|input| input.is_ordered()),
+            Kind::Needing { input, .. } => input.is_ordered(),
+        }
     }
 
     /// Its columns, for a logical plan.

@@ -16,6 +16,7 @@
 //! | [`node`] | a data set in a logical plan |
 //! | [`planner`] | from the graph to operators |
 //! | [`closure`], [`mapping`] | functions over partitions |
+//! | [`rows`] | a query's plan below a data set |
 //! | [`exchange`], [`local_sort`] | marks for the lowering: where to cut, where to sort |
 
 pub mod closure;
@@ -25,6 +26,7 @@ pub mod local_sort;
 pub mod mapping;
 pub mod node;
 pub mod planner;
+pub mod rows;
 
 pub use closure::{BatchFunction, BatchTask, ClosureError, ClosureExec, Step, function_ref, map_ref};
 pub use graph::{Dataset, Kind, Scheme};

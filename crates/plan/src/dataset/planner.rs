@@ -8,7 +8,10 @@ use super::graph::{Dataset, Kind, Scheme};
 use super::local_sort::LocalSortExec;
 use super::mapping::Mapping;
 use super::node::DatasetNode;
+use super::rows::RowsExec;
+use crate::cache::CacheExec;
 use crate::needs::NeedsExec;
+use crate::shuffle_read::ShuffleReadExec;
 use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::common::{Result, internal_err};
@@ -66,7 +69,10 @@ async fn rows(plan: &LogicalPlan, planner: &dyn PhysicalPlanner, session: &dyn S
     let Some(state) = session.as_any().downcast_ref::<SessionState>() else {
         return internal_err!("a data set needs a session state to be planned");
     };
-    planner.create_physical_plan(&state.optimize(plan)?, session).await
+    let planned = planner.create_physical_plan(&state.optimize(plan)?, session).await?;
+    // Kept rows are a leaf already, which tells how they are partitioned.
+    let is_leaf = planned.is::<ShuffleReadExec>() || planned.is::<CacheExec>();
+    Ok(if is_leaf { planned } else { Arc::new(RowsExec::new(planned)) })
 }
 
 /// Plans one data set over its planned inputs.

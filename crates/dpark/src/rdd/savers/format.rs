@@ -113,7 +113,13 @@ async fn by_key(
                     close(&mut open, &mut done, dir)?;
                 }
                 let folder = folder_of(key);
-                std::fs::create_dir_all(dir.join(&folder)).map_err(|error| failed(&dir.join(&folder), error))?;
+                match std::fs::create_dir(dir.join(&folder)) {
+                    // Not what it stands in: an attempt that comes too late must not make that anew.
+                    Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                        return Err(failed(&dir.join(&folder), error));
+                    }
+                    _ => {}
+                }
                 let file = match generation {
                     0 => format!("{folder}/{stem}.{rest}"),
                     _ => format!("{folder}/{stem}-{generation}.{rest}"),

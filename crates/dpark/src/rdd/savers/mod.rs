@@ -8,6 +8,7 @@ mod format;
 use super::closure::value_of;
 use super::{Rdd, Row};
 use crate::write::directory::Attempt;
+use arrow::datatypes::DataType;
 use bytes::Bytes;
 use datafusion::common::{DataFusionError, Result, plan_err};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -86,10 +87,12 @@ impl<T: Row> Save<T> {
         self.run(Format::Arrow).await
     }
 
-    /// As CSV files with a header. Errors: columns that hold lists or structs.
+    /// As CSV files with a header. Errors: columns that hold lists, structs or bytes. CSV does not tell `None` from an empty text, and
+    /// has no types: whoever reads it guesses them.
     pub async fn csv(self) -> Result<Saved> {
         let schema = schema_of::<T>();
-        if let Some(field) = schema.fields().iter().find(|field| field.data_type().is_nested()) {
+        let has_none = |kind: &DataType| kind.is_nested() || *kind == DataType::Binary;
+        if let Some(field) = schema.fields().iter().find(|field| has_none(field.data_type())) {
             return plan_err!(
                 "column {} is {}, which CSV has no form for: save JSON, Parquet or Arrow, or map it to text",
                 field.name(),
@@ -105,7 +108,7 @@ impl<T: Row> Save<T> {
     }
 
     async fn run(self, format: Format) -> Result<Saved> {
-        let dir = std::path::absolute(&self.dir)?;
+        let dir = local(&self.dir)?;
         let attempt = Attempt::begin(&dir, self.overwrite)?;
         let order = Order { dir: attempt.temporary(), format, codec: self.codec };
         let body = move |mut task: BatchTask| {
@@ -149,6 +152,19 @@ impl Save<Bytes> {
     /// As TFRecord files.
     pub async fn tf_records(self) -> Result<Saved> {
         self.run(Format::TfRecord).await
+    }
+}
+
+/// A directory of the file system.
+pub(super) fn local(dir: &Path) -> Result<PathBuf> {
+    let text = dir.to_string_lossy();
+    match text.split_once("://") {
+        Some(("file", path)) => Ok(PathBuf::from(path)),
+        Some((scheme, _)) => plan_err!(
+            "cannot write to {text}: data sets are saved to directories that all machines share, not to {scheme}; write there with \
+             DataFrames (to_df) instead"
+        ),
+        None => Ok(std::path::absolute(dir)?),
     }
 }
 

@@ -11,8 +11,8 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use dpark_formats::{
-    Chunk, Codec, CsvDialect, CsvReader, FileEntry, FixedReader, FormatError, LineKind, LineReader, ListOptions, Split,
-    TfRecordReader, list_files, plan_csv_splits, plan_fixed_splits, plan_range, plan_splits, read_whole,
+    Chunk, Codec, CsvDialect, CsvReader, FileEntry, FixedReader, FormatError, LineKind, LineReader, ListOptions, Place,
+    Split, TfRecordReader, list_files, plan_csv_splits, plan_fixed_splits, plan_range, plan_splits, read_whole,
 };
 use dpark_operators::combine::external;
 use dpark_plan::dataset::{BatchTask, Dataset};
@@ -21,6 +21,7 @@ use futures::TryStreamExt;
 use object_store::ObjectStore;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 /// Pieces of files are not made smaller than that, however few there are.
@@ -115,6 +116,7 @@ impl Files {
 
     /// Records of `length` bytes each. Errors: a file of another size than a multiple of that.
     pub async fn fixed_records(self, length: u64) -> Result<Rdd<Bytes>> {
+        self.whole_files()?;
         let found = self.found().await?;
         let size = self.size(&found);
         let mut pieces = vec![];
@@ -135,6 +137,7 @@ impl Files {
     /// no types: for these, see [`Context::read_csv`]. Files of several pieces are read once before, to find where records
     /// start.
     pub async fn csv_records(self, dialect: CsvDialect) -> Result<Rdd<Vec<String>>> {
+        self.whole_files()?;
         let found = self.found().await?;
         let size = self.size(&found);
         let mut pieces = vec![];
@@ -142,16 +145,25 @@ impl Files {
             let splits = plan_csv_splits(url, store, files, self.codec, Some(size), dialect).await.map_err(external)?;
             pieces.extend(splits.into_iter().map(|split| Piece { dialect, ..Piece::of(split) }));
         }
-        self.source::<CsvReader>(pieces)
+        self.source::<CsvRecords>(pieces)
     }
 
     /// One row for each file: its path and all its bytes, unpacked.
     pub async fn whole(self) -> Result<Rdd<(String, Bytes)>> {
+        self.whole_files()?;
         let found = self.found().await?;
         let pieces = found.iter().flat_map(|Found { url, files, .. }| {
             files.iter().map(|file| Piece::of(Split::whole(url, file, self.codec)))
         });
         self.source::<Whole>(pieces.collect())
+    }
+
+    /// An error if only a range of bytes is asked for.
+    fn whole_files(&self) -> Result<()> {
+        match self.range {
+            Some(_) => plan_err!("a range of bytes is of lines or TFRecords; other records are read from whole files"),
+            None => Ok(()),
+        }
     }
 
     /// The files, by store. Errors: a path that names nothing.
@@ -202,8 +214,7 @@ impl Files {
 /// The store of a path, and the path in it.
 fn place(path: &str) -> Result<(ObjectStoreUrl, String)> {
     if !path.contains("://") {
-        let absolute = std::path::absolute(path)?;
-        let mut within = absolute.to_string_lossy().into_owned();
+        let mut within = folded(&std::path::absolute(path)?).to_string_lossy().into_owned();
         if path.ends_with('/') && !within.ends_with('/') {
             within.push('/');
         }
@@ -214,6 +225,18 @@ fn place(path: &str) -> Result<(ObjectStoreUrl, String)> {
     let within = path.split_once("://").map_or("", |(_, rest)| rest);
     let within = if url.scheme() == "file" { within } else { within.split_once('/').map_or("", |(_, rest)| rest) };
     Ok((store, within.to_owned()))
+}
+
+/// A path without `.` and `..`, which stores do not know.
+fn folded(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut folded, part| {
+        match part {
+            Component::ParentDir => drop(folded.pop()),
+            Component::CurDir => {}
+            other => folded.push(other),
+        }
+        folded
+    })
 }
 
 /// What a partition is made from.
@@ -324,16 +347,28 @@ impl Read for TfRecordReader {
     }
 }
 
-impl Read for CsvReader {
+struct CsvRecords {
+    reader: CsvReader,
+    path: String,
+}
+
+impl Read for CsvRecords {
     type Row = Vec<String>;
     async fn open(store: Arc<dyn ObjectStore>, piece: Piece) -> Result<Self, FormatError> {
-        CsvReader::open(store, &piece.split, piece.dialect).await
+        let path = piece.split.location.to_string();
+        Ok(Self { reader: CsvReader::open(store, &piece.split, piece.dialect).await?, path })
     }
     async fn next(&mut self, out: &mut BatchBuilder<Vec<String>>) -> Result<bool, FormatError> {
-        let Some(chunk) = self.next_chunk().await? else { return Ok(false) };
-        for record in chunk.iter() {
-            let fields = record.map(|field| String::from_utf8_lossy(field).into_owned());
-            out.push(fields.collect::<Vec<_>>());
+        let Some(chunk) = self.reader.next_chunk().await? else { return Ok(false) };
+        for (i, record) in chunk.iter().enumerate() {
+            let fields = record.map(|field| std::str::from_utf8(field).map(str::to_owned));
+            match fields.collect::<Result<Vec<_>, _>>() {
+                Ok(fields) => out.push(fields),
+                Err(_) => {
+                    let place = chunk.place(i).unwrap_or(Place { unpacked_from: None, offset: 0 });
+                    return Err(FormatError::NotUtf8 { path: self.path.clone(), place });
+                }
+            }
         }
         Ok(true)
     }
