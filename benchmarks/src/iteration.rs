@@ -116,7 +116,7 @@ async fn repeat(ctx: &Context, rows: i64, partitions: usize, steps: usize, keep:
         let made = if keep { mapped.cache() } else { mapped };
         let counted = made.count().await?;
         if keep {
-            current.unpersist()?;
+            current.unpersist();
         }
         current = made;
         times.push(began.elapsed().as_secs_f64() * 1e3);
@@ -126,10 +126,10 @@ async fn repeat(ctx: &Context, rows: i64, partitions: usize, steps: usize, keep:
     }
     check(&current, rows, steps).await?;
     if keep {
-        current.unpersist()?;
+        current.unpersist();
     }
     // Freed already where results are kept, but for a loop of no steps.
-    start.unpersist()?;
+    start.unpersist();
     Ok(times)
 }
 

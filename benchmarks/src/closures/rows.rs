@@ -83,7 +83,7 @@ async fn all(ctx: &Context, rows: i64, lines: i64, rounds: usize) -> Result<Vec<
         }
     };
     let flat_map = Source { rows: &texts, count: lines * WORDS, rounds }.beside("flat_map", &words, split).await?;
-    texts.unpersist()?;
+    texts.unpersist();
     drop(plain);
 
     let keyed: Rdd<Row> = ctx.range(0..rows, 1).map(|n| (key(n), n as f64));

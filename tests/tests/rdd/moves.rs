@@ -7,6 +7,7 @@ use dpark::prelude::Rdd;
 use dpark_tests::story::Story;
 
 pub(crate) fn add(trials: &mut Trials) {
+    trials.add("moves::a_loss_after_rows_were_dealt", a_loss_after_rows_were_dealt);
     // Without exchanges of earlier jobs, which are no stages of later ones.
     let alone = [("shuffle.keep", "0")];
     trials.add_with("moves::what_is_partitioned_by_key_stays", &alone, what_is_partitioned_by_key_stays);
@@ -96,4 +97,25 @@ async fn what_sql_has_partitioned(ctx: Context) -> Done {
         .collect();
     same(data.join(&sums).collect().await?, expected.clone())?;
     same(data.partition_by_key().join(&sums).collect().await?, expected)
+}
+
+/// An executor dies when some tasks have read what was dealt and others have not: what is dealt again is dealt alike.
+async fn a_loss_after_rows_were_dealt(ctx: Context) -> Done {
+    if matches!(ctx.master(), dpark::Master::Local(_)) {
+        return Ok(());
+    }
+    let dir = tempfile::tempdir()?;
+    let marker = dir.path().join("died").display().to_string();
+    let sums = ctx.range(0..4000, 6).map(|n| (n % 1000, n)).reduce_by_key(plus);
+    let rows = sums.repartition(8).with(&marker).map(|marker, (key, sum)| {
+        std::thread::sleep(std::time::Duration::from_micros(500));
+        if key == 777 && std::fs::File::create_new(marker).is_ok() {
+            std::thread::sleep(std::time::Duration::from_millis(200));
+            std::process::abort();
+        }
+        (key, sum)
+    });
+    let found = rows.collect().await?;
+    assert!(std::path::Path::new(&marker).exists());
+    same(found, (0..1000).map(|key| (key, 4 * key + 6000)))
 }

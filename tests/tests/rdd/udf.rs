@@ -116,11 +116,12 @@ fn nulls(master: &'static str) -> Result<(), Failed> {
         ctx.register_scalar("plus", |a: i64, b: i64| a + b)?;
         ctx.register_scalar("or_zero", |a: Option<i64>| a.unwrap_or(0))?;
         ctx.register_scalar("positive", |a: i64| (a > 0).then_some(a))?;
-        ctx.register_scalar("length", |text: &str| text.len() as i64)?;
+        ctx.register_scalar("text_length", |text: &str| text.len() as i64)?;
         let table =
             "(SELECT _1, nullif(_1 % 3, 0) AS a, CASE WHEN _1 > 2 THEN 'x' END AS t FROM numbers WHERE _1 <= 4)";
-        let sql = format!("SELECT plus(a, _1), or_zero(a), positive(2 - _1), length(t) FROM {table} ORDER BY _1");
-        let found: Vec<(Option<i64>, i64, Option<i64>, Option<i64>)> = rows(&ctx, &sql).await?;
+        let sql = format!("SELECT plus(a, _1), or_zero(a), positive(2 - _1), text_length(t) FROM {table} ORDER BY _1");
+        type Found = (Option<i64>, i64, Option<i64>, Option<i64>);
+        let found = rows::<Found>(&ctx, &sql).await?;
         let expected = [
             (Some(2), 1, Some(1), None),
             (Some(4), 2, None, None),
@@ -137,7 +138,7 @@ fn coerced(master: &'static str) -> Result<(), Failed> {
     on(master, async |ctx| {
         ctx.register_scalar("half", |x: f64| x / 2.0)?;
         ctx.register_scalar("small", |n: i32| n)?;
-        let sql = "SELECT half(_1), half(CAST(_1 AS DECIMAL(9, 2))), small(_1) FROM numbers WHERE _1 = 3";
+        let sql = "SELECT half(_1), half(CAST(_1 AS DECIMAL(9, 2))) AS b, small(_1) FROM numbers WHERE _1 = 3";
         assert_eq!(rows::<(f64, f64, i32)>(&ctx, sql).await?, [(1.5, 1.5, 3)]);
         let text = error(&ctx, "SELECT half('x' || _1) FROM numbers").await;
         assert!(text.contains("half(Float64): argument 1 is Utf8") && text.contains("cast it"), "{text}");

@@ -18,6 +18,7 @@ use datafusion::common::{Result, internal_err};
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
+use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
 use std::collections::HashMap;
@@ -71,7 +72,12 @@ async fn rows(plan: &LogicalPlan, planner: &dyn PhysicalPlanner, session: &dyn S
     };
     let planned = planner.create_physical_plan(&state.optimize(plan)?, session).await?;
     // Kept rows are a leaf already, which tells how they are partitioned.
-    let is_leaf = planned.is::<ShuffleReadExec>() || planned.is::<CacheExec>();
+    let below = match planned.is::<CooperativeExec>() {
+        true => planned.children().first().map(|child| Arc::clone(child)),
+        false => None,
+    };
+    let kept = below.as_ref().unwrap_or(&planned);
+    let is_leaf = kept.is::<ShuffleReadExec>() || kept.is::<CacheExec>();
     Ok(if is_leaf { planned } else { Arc::new(RowsExec::new(planned)) })
 }
 
