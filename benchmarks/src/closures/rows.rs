@@ -47,7 +47,7 @@ pub(super) fn measure(rows: i64, lines: i64, rounds: usize) -> Result<Vec<Operat
     println!("nanoseconds a row (a word of flat_map), one thread\n");
     println!("{:<16}{:>10}{:>10}{:>10}{:>10}", "", "pipeline", "without", "plain", "beyond");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let ctx = Context::builder().master("local[1]").build()?;
+    let ctx = Context::builder().master("local[1]").conf("shuffle.keep", "0").build()?;
     let context = ctx.clone();
     let work = async move { all(&context, rows, lines, rounds).await };
     let operations = runtime.block_on(async { tokio::spawn(work).await })??;
@@ -158,7 +158,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn all_operations_are_told() {
-        let ctx = Context::builder().master("local[1]").build().unwrap();
+        let ctx = Context::builder().master("local[1]").conf("shuffle.keep", "0").build().unwrap();
         let operations = all(&ctx, 1000, 10, 1).await.unwrap();
         assert_eq!(operations.len(), 4);
         assert!(operations.iter().all(|operation| operation.pipeline > 0.0));

@@ -16,13 +16,22 @@ pub(super) async fn run(ctx: &Context, path: &str) -> Result<Answer> {
     let first = points.take(CENTRES).await?;
     let mut centres = *first.first_chunk::<CENTRES>().ok_or("fewer points than centres")?;
     for _ in 0..ROUNDS {
-        let assigned = points.with(&centres).map(|centres, point| (nearest(centres, &point) as u64, (point, 1u64)));
         // A few sums of each partition: they need no exchange.
-        let sums = assigned.reduce_by_key_locally(|(one, n), (two, m)| (added(one, &two), n + m)).await?;
-        for (centre, at) in centres.iter_mut().zip(0u64..) {
-            if let Some((sum, count)) = sums.get(&at) {
-                *centre = sum.map(|sum| sum / *count as f64);
+        let sums = points.with(&centres).map_partitions(|centres, points, out| {
+            let mut sums = [(Point::default(), 0u64); CENTRES];
+            for point in points {
+                let (sum, count) = &mut sums[nearest(centres, &point)];
+                (*sum, *count) = (added(*sum, &point), *count + 1);
             }
+            (0u64..).zip(sums).for_each(|(centre, (sum, count))| out.push((centre, sum, count)));
+        });
+        let mut totals = [(Point::default(), 0u64); CENTRES];
+        for (centre, sum, count) in sums.collect().await? {
+            let total = &mut totals[centre as usize];
+            *total = (added(total.0, &sum), total.1 + count);
+        }
+        for (centre, (sum, count)) in centres.iter_mut().zip(totals).filter(|(_, (_, count))| *count > 0) {
+            *centre = sum.map(|sum| sum / count as f64);
         }
     }
     Ok(Answer::kmeans(centres.map(|centre| centre.to_vec())))
