@@ -2,8 +2,9 @@
 //!
 //! ```no_run
 //! # use dpark::prelude::*;
+//! # use std::collections::HashSet;
 //! # async fn example(ctx: Context, words: Rdd<String>) -> Result<(), Box<dyn std::error::Error>> {
-//! let known = ctx.broadcast(vec!["to".to_string(), "be".to_string()])?;
+//! let known = ctx.broadcast(HashSet::from(["to".to_string(), "be".to_string()]))?;
 //! let unknown = ctx.accumulator_named("unknown words", 0u64);
 //! let kept = words.with(&(known, unknown.clone())).filter(|(known, unknown), word| {
 //!     let is_known = known.contains(word);
