@@ -115,6 +115,7 @@ async fn another_context(ctx: Context) -> Done {
     let [l, r] = [&here, &there].map(|rows| rows.key_by(|n| n));
     says(&told(l.join(&r).count().await), &[advice])?;
     says(&told(l.cogroup(&r).count().await), &[advice])?;
+    says(&told(ctx.register("theirs", &there)), &[advice])?;
     // Clones are of one context.
     assert_eq!(here.union(&ctx.clone().range(0..3, 1)).count().await?, 6);
     other.stop().await;

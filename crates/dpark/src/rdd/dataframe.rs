@@ -148,6 +148,9 @@ impl Context {
 
     /// Makes a data set known to SQL under a name.
     pub fn register<T: Row>(&self, name: &str, rdd: &Rdd<T>) -> Result<()> {
+        if !Arc::ptr_eq(&rdd.ctx.driver, &self.driver) {
+            return Err(super::of_two_contexts());
+        }
         self.session().register_table(name, rdd.to_df()?.into_view())?;
         Ok(())
     }
