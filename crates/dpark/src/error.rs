@@ -3,12 +3,13 @@
 use datafusion::common::DataFusionError;
 use dpark_executor::shared::SharedError;
 use dpark_lineage::JobError;
+use std::fmt;
 
 /// The result of an operation on a context.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What can go wrong.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum Error {
     /// The master string is not one of the known forms.
     #[error(
@@ -75,6 +76,13 @@ pub enum Error {
     /// Planning or execution failed.
     #[error(transparent)]
     DataFusion(#[from] DataFusionError),
+}
+
+/// The words of the message: a `main` that returns an error prints it so.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl From<std::io::Error> for Error {
