@@ -2,6 +2,7 @@
 //! piece by piece. (Grace hash partitioning: Kitsuregawa, Tanaka, Moto-oka, "Application of hash to data base machine and
 //! its architecture", 1983.)
 
+use crate::mix::{STEP, mixed};
 use arrow::array::{ArrayRef, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::SchemaRef;
@@ -230,10 +231,7 @@ fn nothing(schema: &SchemaRef) -> SendableRecordBatchStream {
 }
 
 /// Rows of one partition have hashes that are alike in their upper bits, and those of a piece in others: so all bits are
-/// mixed anew at each depth (the finalizer of SplitMix64).
+/// mixed anew at each depth.
 fn piece(hash: u64, depth: u32) -> usize {
-    let mut x = hash ^ u64::from(depth + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    (x ^ (x >> 31)) as usize % PIECES
+    mixed(hash ^ u64::from(depth + 1).wrapping_mul(STEP)) as usize % PIECES
 }

@@ -18,6 +18,7 @@
 //! | [`cogroup`] | all values a key, of one or several inputs |
 //! | [`join`] | pairs of values of one key |
 //! | [`ranges`] | rows to ranges of a sort key |
+//! | [`mix`] | hashes of hashes |
 //! | [`pull`] | a stream as an iterator |
 //! | [`stepping`] | a stream made of another batch by batch |
 
@@ -26,6 +27,7 @@ pub mod combine;
 pub mod grace;
 pub mod groups;
 pub mod join;
+pub mod mix;
 pub mod pull;
 pub mod ranges;
 pub mod stepping;

@@ -1,14 +1,14 @@
 //! Sorting over partitions: a sample of the keys gives the borders of ranges, each row goes to the range of its key, and
 //! each range is sorted by itself.
 
+use crate::stepping::mapping;
 use arrow::array::{ArrayRef, UInt32Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use arrow::row::{RowConverter, SortField};
 use datafusion::common::Result;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use futures::{StreamExt, TryStreamExt};
+use futures::TryStreamExt;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use std::sync::Arc;
@@ -42,16 +42,13 @@ pub fn with_sortable_key(input: SendableRecordBatchStream) -> Result<SendableRec
     }
     let bytes = KeyBytes::new(key.data_type())?;
     let fields = vec![Field::new("_1", DataType::Binary, false), schema.field(1).clone()];
-    let made: SchemaRef = Arc::new(Schema::new(fields));
-    let batches = {
-        let made = Arc::clone(&made);
-        input.map(move |batch| {
-            let batch = batch?;
-            let keys = bytes.of(batch.column(0))?.try_into_binary()?;
-            Ok(RecordBatch::try_new(Arc::clone(&made), vec![Arc::new(keys), Arc::clone(batch.column(1))])?)
-        })
+    let schema: SchemaRef = Arc::new(Schema::new(fields));
+    let made = Arc::clone(&schema);
+    let map = move |batch: RecordBatch| {
+        let keys = bytes.of(batch.column(0))?.try_into_binary()?;
+        Ok(RecordBatch::try_new(Arc::clone(&made), vec![Arc::new(keys), Arc::clone(batch.column(1))])?)
     };
-    Ok(Box::pin(RecordBatchStreamAdapter::new(made, batches)))
+    Ok(mapping(input, schema, Box::new(map)))
 }
 
 /// At most `size` keys of a partition, each as likely as the others, and how many keys there are. (Algorithm R: Vitter,
@@ -105,51 +102,33 @@ pub fn borders(samples: &[(Vec<Vec<u8>>, u64)], ranges: usize) -> Vec<Vec<u8>> {
     borders
 }
 
-/// Keyed batches with one more column: the range in which the key is, counted from the other end if `descending`.
-pub fn with_range(
-    input: SendableRecordBatchStream,
+/// Which range a key is in.
+pub struct Ranges {
+    keys: KeyBytes,
     borders: Vec<Vec<u8>>,
     descending: bool,
-) -> Result<SendableRecordBatchStream> {
-    let schema = input.schema();
-    let bytes = KeyBytes::new(schema.field(0).data_type())?;
-    let made = with_target(&schema);
-    let batches = {
-        let made = Arc::clone(&made);
-        input.map(move |batch| {
-            let batch = batch?;
-            let keys = bytes.of(batch.column(0))?;
-            let ranges = keys.iter().map(|key| {
-                let range = borders.partition_point(|border| border.as_slice() < key.as_ref());
-                (if descending { borders.len() - range } else { range }) as u32
-            });
-            let ranges = UInt32Array::from_iter_values(ranges);
-            let columns = batch.columns().iter().cloned().chain([Arc::new(ranges) as ArrayRef]);
-            Ok(RecordBatch::try_new(Arc::clone(&made), columns.collect())?)
-        })
-    };
-    Ok(Box::pin(RecordBatchStreamAdapter::new(made, batches)))
+}
+
+impl Ranges {
+    /// For keys of one type; with `descending`, ranges are counted from the other end.
+    pub fn new(key: &DataType, borders: Vec<Vec<u8>>, descending: bool) -> Result<Self> {
+        Ok(Self { keys: KeyBytes::new(key)?, borders, descending })
+    }
+
+    /// The range of each key.
+    pub fn of(&self, keys: &ArrayRef) -> Result<Vec<u32>> {
+        let range = |key: arrow::row::Row<'_>| {
+            let range = self.borders.partition_point(|border| border.as_slice() < key.as_ref());
+            (if self.descending { self.borders.len() - range } else { range }) as u32
+        };
+        Ok(self.keys.of(keys)?.iter().map(range).collect())
+    }
 }
 
 /// A schema with one more column, which tells where rows go.
 pub fn with_target(schema: &SchemaRef) -> SchemaRef {
     let target = Arc::new(Field::new("_target", DataType::UInt32, false));
     Arc::new(Schema::new(schema.fields().iter().cloned().chain([target]).collect::<Vec<_>>()))
-}
-
-/// Batches of only the last column.
-pub fn last_column(input: SendableRecordBatchStream, schema: SchemaRef) -> SendableRecordBatchStream {
-    let made = Arc::clone(&schema);
-    let batches = input.map(move |batch| {
-        let batch = batch?;
-        let values = batch.column(batch.num_columns() - 1);
-        let columns = match (made.fields().len(), arrow::array::AsArray::as_struct_opt(values)) {
-            (wanted, Some(values)) if values.num_columns() == wanted => values.columns().to_vec(),
-            _ => vec![Arc::clone(values)],
-        };
-        Ok(RecordBatch::try_new(Arc::clone(&made), columns)?)
-    });
-    Box::pin(RecordBatchStreamAdapter::new(schema, batches))
 }
 
 #[cfg(test)]

@@ -31,6 +31,16 @@ pub struct Needs {
 }
 
 impl Needs {
+    /// So many cores, at least a thousandth of one.
+    pub fn cpus(cores: f64) -> Self {
+        Self { cpus: Some(((cores * 1000.0).round().min(4_096_000.0) as u32).max(1)), memory: None }
+    }
+
+    /// So many MiB, at least one.
+    pub fn memory(mib: u64) -> Self {
+        Self { cpus: None, memory: Some(mib.max(1)) }
+    }
+
     /// Enough for both.
     fn and(self, other: Self) -> Self {
         Self { cpus: self.cpus.max(other.cpus), memory: self.memory.max(other.memory) }

@@ -8,6 +8,7 @@ pub(crate) fn add(trials: &mut Trials) {
     trials.wide("sorting::sort_by_descending", sort_by_descending);
     trials.wide("sorting::keys_of_several_columns", keys_of_several_columns);
     trials.wide("sorting::floats", floats);
+    trials.wide("sorting::rows_of_one_nested_column", rows_of_one_nested_column);
     trials.wide("sorting::nothing_and_one_key", nothing_and_one_key);
     trials.wide("sorting::repartition_and_sort", repartition_and_sort);
     trials.add("sorting::balance", balance);
@@ -51,6 +52,15 @@ async fn floats(ctx: Context) -> Done {
     equal(&bits(&data.sort_by(|x| x).await?.collect().await?), &bits(&rows))?;
     rows.reverse();
     equal(&bits(&data.sort_by_descending(|x| x).await?.collect().await?), &bits(&rows))
+}
+
+/// A row that is a struct of one column, and not there in places, is still that behind the sort.
+async fn rows_of_one_nested_column(ctx: Context) -> Done {
+    let rows: Vec<Option<(i64,)>> = (0..500).map(|n| (n % 7 != 0).then_some((n * 37 % 501,))).collect();
+    let data = ragged(&ctx, &rows);
+    equal(&data.sort_by(|row| row).await?.collect().await?, &sorted(rows.clone()))?;
+    let groups = data.key_by(|row| row.map_or(-1, |(n,)| n)).sort_by(|(key, _)| key).await?.values().collect().await?;
+    equal(&groups, &sorted(rows))
 }
 
 async fn nothing_and_one_key(ctx: Context) -> Done {

@@ -1,11 +1,14 @@
 //! What runs a job: one each, unless said otherwise.
 
 use super::closure::{Closure, Out, Records, Sink, Value, at_end, to_rows, with_value};
-use super::partitions::whole;
+use super::partitions::{collect_rows, whole};
 use super::{Argument, Key, Rdd, Row};
 use bytes::Bytes;
 use datafusion::common::Result;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use dpark_operators::combine::{external, partial};
+use dpark_operators::mix;
 use dpark_plan::dataset::BatchTask;
 use dpark_rows::Rows;
 use futures::{Stream, StreamExt, TryStreamExt};
@@ -169,7 +172,7 @@ impl<T: Row> Rdd<T> {
                         (batch.slice(0, rows), (input, left - rows))
                     }))
                 });
-                Ok(Box::pin(datafusion::physical_plan::stream::RecordBatchStreamAdapter::new(task.schema, rows)) as _)
+                Ok(Box::pin(RecordBatchStreamAdapter::new(task.schema, rows)) as _)
             })
         };
         let limited: Rdd<T> = self.step(&body, body, self.argument(&n), false);
@@ -323,22 +326,7 @@ impl<T: Key> Rdd<T> {
                     true => T::order(b.as_view(), a.as_view()),
                     false => T::order(a.as_view(), b.as_view()),
                 };
-                at_end::<T, Vec<T>>(
-                    task,
-                    vec![],
-                    move |best, batch| {
-                        best.extend(Rows::<T>::of(&batch).map_err(external)?.map(T::owned));
-                        // Sorted once in a while: a row costs the logarithm of what is kept.
-                        if best.len() > n.saturating_mul(2).saturating_add(8192) {
-                            *best = cut(std::mem::take(best), n, order);
-                        }
-                        Ok(())
-                    },
-                    move |best, out| {
-                        cut(best, n, order).into_iter().for_each(|row| out.push(row));
-                        Ok(())
-                    },
-                )
+                firsts(task, n, order)
             })
         };
         self.step(&body, body, self.argument(&(n, largest)), false)
@@ -371,21 +359,7 @@ impl<K: Key> Rdd<(K, u64)> {
             with_value::<usize>(task, move |n, task| {
                 let order =
                     |a: &(K, u64), b: &(K, u64)| b.1.cmp(&a.1).then_with(|| K::order(a.0.as_view(), b.0.as_view()));
-                at_end::<(K, u64), Vec<(K, u64)>>(
-                    task,
-                    vec![],
-                    move |best, batch| {
-                        best.extend(Rows::<(K, u64)>::of(&batch).map_err(external)?.map(<(K, u64)>::owned));
-                        if best.len() > n.saturating_mul(2).saturating_add(8192) {
-                            *best = cut(std::mem::take(best), n, order);
-                        }
-                        Ok(())
-                    },
-                    move |best, out| {
-                        cut(best, n, order).into_iter().for_each(|row| out.push(row));
-                        Ok(())
-                    },
-                )
+                firsts(task, n, order)
             })
         };
         self.step(&body, body, self.argument(&n), false)
@@ -449,12 +423,33 @@ fn cut<T>(mut rows: Vec<T>, n: usize, order: impl Fn(&T, &T) -> Ordering) -> Vec
     rows
 }
 
+/// The first `n` rows of a partition by an order.
+fn firsts<T: Row>(
+    task: BatchTask,
+    n: usize,
+    order: impl Fn(&T, &T) -> Ordering + Copy + Send + 'static,
+) -> Result<SendableRecordBatchStream> {
+    at_end::<T, Vec<T>>(
+        task,
+        vec![],
+        move |best, batch| {
+            collect_rows(best, batch)?;
+            // Sorted once in a while: a row costs the logarithm of what is kept.
+            if best.len() > n.saturating_mul(2).saturating_add(8192) {
+                *best = cut(std::mem::take(best), n, order);
+            }
+            Ok(())
+        },
+        move |best, out| {
+            cut(best, n, order).into_iter().for_each(|row| out.push(row));
+            Ok(())
+        },
+    )
+}
+
 /// A number that looks random, the same each time (SplitMix64).
 fn mixed(seed: u64, id: u64) -> u64 {
-    let x = seed.wrapping_add((id + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-    let x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    x ^ (x >> 31)
+    mix::mixed(seed.wrapping_add((id + 1).wrapping_mul(mix::STEP)))
 }
 
 /// A row and its score; the largest is the worst.

@@ -7,7 +7,7 @@ use crate::shared::{Guard, from_argument};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::common::{DataFusionError, Result};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::execution::SendableRecordBatchStream;
 use dpark_operators::combine::external;
 use dpark_operators::pull::{Pull, Push};
 use dpark_operators::stepping::{later, mapping, sliced, stepping};
@@ -77,7 +77,7 @@ impl<U: Row> Out<U> {
 /// fails; so the end is always the end of the partition.
 pub struct Records<T: Row> {
     pull: Pull,
-    /// Of the batch at hand, the last first.
+    /// What is left of the batch at hand.
     ready: std::vec::IntoIter<T>,
 }
 
@@ -141,11 +141,6 @@ impl<'a, U: Row> Sink<'a, U> {
         self.hand_on(rest);
         self.failed.map_or(Ok(()), |error| Err(error.into()))
     }
-}
-
-/// The value that came along with a closure.
-pub(crate) async fn value_of<K: Value>(argument: &[u8], context: &TaskContext) -> Result<K> {
-    from_argument(argument, context).await
 }
 
 /// A stream of what `make` makes of the task once the value that came along is there.

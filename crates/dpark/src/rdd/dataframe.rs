@@ -117,11 +117,11 @@ impl DataFrameExt for DataFrame {
     }
 
     fn with_cpus(self, cores: f64) -> DataFrame {
-        needing(self, Needs { cpus: Some(((cores * 1000.0).round().min(4_096_000.0) as u32).max(1)), memory: None })
+        needing(self, Needs::cpus(cores))
     }
 
     fn with_memory(self, mib: u64) -> DataFrame {
-        needing(self, Needs { cpus: None, memory: Some(mib.max(1)) })
+        needing(self, Needs::memory(mib))
     }
 
     fn rdd<T: Row>(self) -> Result<Rdd<T>> {

@@ -6,12 +6,13 @@
 //! In which order the values of one key come is not specified.
 
 use super::closure::{Closure, Records, Sink, Value, each_batch, with_value};
-use super::narrow::as_column;
+use super::narrow::{as_column, of_column};
 use super::{Argument, Key, Rdd, Row, function};
 use arrow::compute::SortOptions;
 use arrow::record_batch::RecordBatch;
 use dpark_operators::cogroup::Cogroup;
 use dpark_operators::combine::{Combine, partial};
+use dpark_operators::stepping::mapping;
 use dpark_operators::{grace, pull, ranges};
 use dpark_plan::dataset::mapping::Mapping;
 use dpark_plan::dataset::{BatchTask, Dataset};
@@ -153,7 +154,11 @@ impl<K: Key, V: Row> Rdd<(K, V)> {
         };
         let body = move |task: BatchTask| {
             let (schema, batch_size) = (Arc::clone(&task.schema), task.batch_size);
-            let inputs = task.inputs.into_iter().map(|input| ranges::last_column(input, schema_of::<(K, V)>()));
+            let inputs = task.inputs.into_iter().map(|input| {
+                let schema = schema_of::<(K, V)>();
+                let made = Arc::clone(&schema);
+                mapping(input, schema, Box::new(move |batch| of_column::<(K, V)>(&made, batch.column(1))))
+            });
             Ok(pull::run(
                 inputs.collect(),
                 task.schema,

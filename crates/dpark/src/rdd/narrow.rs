@@ -6,6 +6,7 @@ use super::{Argument, Emit, Rdd, Row};
 use arrow::array::{ArrayRef, BooleanArray, StructArray, UInt32Array};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{filter_record_batch, take};
+use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::common::Result;
 use datafusion::execution::SendableRecordBatchStream;
@@ -224,15 +225,17 @@ pub(super) fn as_column<T: Row>(batch: &RecordBatch) -> Result<ArrayRef> {
     })
 }
 
+/// A whole row again of such a column.
+pub(super) fn of_column<T: Row>(schema: &SchemaRef, column: &ArrayRef) -> Result<RecordBatch> {
+    let columns = match (T::columns(), arrow::array::AsArray::as_struct_opt(column)) {
+        (Some(_), Some(rows)) => rows.columns().to_vec(),
+        _ => vec![Arc::clone(column)],
+    };
+    Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+}
+
 /// One column as whole rows.
 pub(super) fn column<T: Row>(task: BatchTask, index: usize) -> Result<SendableRecordBatchStream> {
     let schema = Arc::clone(&task.schema);
-    each_batch(task, move |batch| {
-        let column = batch.column(index);
-        let columns = match (T::columns(), arrow::array::AsArray::as_struct_opt(column)) {
-            (Some(_), Some(rows)) => rows.columns().to_vec(),
-            _ => vec![Arc::clone(column)],
-        };
-        Ok(RecordBatch::try_new(Arc::clone(&schema), columns)?)
-    })
+    each_batch(task, move |batch| of_column::<T>(&schema, batch.column(index)))
 }

@@ -12,6 +12,7 @@ use datafusion::common::{Result, exec_err, plan_err};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::physical_plan::repartition::REPARTITION_RANDOM_STATE;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use dpark_operators::combine::external;
 use dpark_operators::stepping::later;
 use dpark_operators::{pull, ranges};
@@ -19,6 +20,7 @@ use dpark_plan::dataset::mapping::Mapping;
 use dpark_plan::dataset::{BatchTask, Dataset, Scheme};
 use dpark_plan::needs::Needs;
 use dpark_rows::{Rows, schema_of};
+use futures::{StreamExt, TryStreamExt};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use std::ops::Range;
@@ -166,8 +168,8 @@ impl<T: Row> Rdd<T> {
     pub fn union_all<'a>(&self, others: impl IntoIterator<Item = &'a Rdd<T>>) -> Rdd<T> {
         let others = others.into_iter().map(|other| self.joined_to(other)).collect();
         let body = move |task: BatchTask| {
-            let rows = futures::StreamExt::flatten(futures::stream::iter(task.inputs));
-            Ok(Box::pin(datafusion::physical_plan::stream::RecordBatchStreamAdapter::new(task.schema, rows)) as _)
+            let rows = futures::stream::iter(task.inputs).flatten();
+            Ok(Box::pin(RecordBatchStreamAdapter::new(task.schema, rows)) as _)
         };
         self.with_others(others, Mapping::Concat, body, &body, Argument::none(), false)
     }
@@ -270,7 +272,7 @@ impl<T: Row> Rdd<T> {
             let reservation = MemoryConsumer::new("cartesian").register(task.context.memory_pool());
             let start = async move {
                 let mut right: Vec<RecordBatch> = vec![];
-                while let Some(batch) = futures::TryStreamExt::try_next(&mut rows).await? {
+                while let Some(batch) = rows.try_next().await? {
                     reservation.try_grow(batch.get_array_memory_size())?;
                     right.push(batch);
                 }
@@ -292,12 +294,12 @@ impl<T: Row> Rdd<T> {
 
     /// The stage that computes these rows asks a cluster for so many cores a task, whatever `task.cpus` says.
     pub fn with_cpus(&self, cores: f64) -> Self {
-        self.needing(Needs { cpus: Some(((cores * 1000.0).round().min(4_096_000.0) as u32).max(1)), memory: None })
+        self.needing(Needs::cpus(cores))
     }
 
     /// The stage that computes these rows asks a cluster for so many MiB a task, whatever `task.memory` says.
     pub fn with_memory(&self, mib: u64) -> Self {
-        self.needing(Needs { cpus: None, memory: Some(mib.max(1)) })
+        self.needing(Needs::memory(mib))
     }
 
     /// The same rows in an order that is the same whenever a partition is computed. What counts on the places of rows needs that: a
@@ -308,13 +310,10 @@ impl<T: Row> Rdd<T> {
             return self.clone();
         }
         let hashed = |task: BatchTask| {
-            let schema = Arc::clone(&task.schema);
-            each_batch(task, move |batch| {
+            with_column(task, |batch| {
                 let mut hashes = vec![0; batch.num_rows()];
                 create_hashes(batch.columns(), REPARTITION_RANDOM_STATE.random_state(), &mut hashes)?;
-                let hashes: ArrayRef = Arc::new(UInt64Array::from(hashes));
-                let columns = batch.columns().iter().cloned().chain([hashes]);
-                Ok(RecordBatch::try_new(Arc::clone(&schema), columns.collect())?)
+                Ok(Arc::new(UInt64Array::from(hashes)))
             })
         };
         let plain = |task: BatchTask| {
@@ -405,18 +404,26 @@ pub(super) fn whole<T: Row, U: Row>(
 }
 
 /// Batches with one more column, which tells where each row goes.
-fn targeted(
+pub(super) fn targeted(
     task: BatchTask,
     mut targets: impl FnMut(&RecordBatch) -> Result<Vec<u32>> + Send + 'static,
 ) -> Result<SendableRecordBatchStream> {
+    with_column(task, move |batch| Ok(Arc::new(UInt32Array::from(targets(batch)?))))
+}
+
+/// Batches with one more column, behind the others.
+fn with_column(
+    task: BatchTask,
+    mut column: impl FnMut(&RecordBatch) -> Result<ArrayRef> + Send + 'static,
+) -> Result<SendableRecordBatchStream> {
     let schema = Arc::clone(&task.schema);
     each_batch(task, move |batch| {
-        let targets: ArrayRef = Arc::new(UInt32Array::from(targets(&batch)?));
-        let columns = batch.columns().iter().cloned().chain([targets]).collect();
+        let columns = batch.columns().iter().cloned().chain([column(&batch)?]).collect();
         Ok(RecordBatch::try_new(Arc::clone(&schema), columns)?)
     })
 }
 
+/// Adds the rows of a batch.
 pub(super) fn collect_rows<T: Row>(rows: &mut Vec<T>, batch: RecordBatch) -> Result<()> {
     rows.extend(Rows::<T>::of(&batch).map_err(external)?.map(T::owned));
     Ok(())

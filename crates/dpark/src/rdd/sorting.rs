@@ -4,18 +4,20 @@
 //! of one key come is not specified. `None` comes first and NaN last, or, with its sign set, before all
 //! numbers (the other way round when descending).
 
-use super::closure::{Closure, with_value};
+use super::closure::{Closure, each_batch, with_value};
+use super::narrow::{as_column, column};
+use super::partitions::targeted;
 use super::{Argument, Emit, Rdd, Row, function};
 use arrow::compute::SortOptions;
 use arrow::datatypes::Field;
+use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
-use datafusion::common::{DataFusionError, Result};
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use dpark_operators::ranges;
+use datafusion::common::Result;
+use dpark_operators::ranges::{self, Ranges};
+use dpark_operators::stepping::at_once;
 use dpark_plan::dataset::mapping::Mapping;
 use dpark_plan::dataset::{BatchTask, Dataset, Scheme};
 use dpark_rows::{BatchBuilder, schema_of};
-use futures::TryStreamExt;
 use std::sync::Arc;
 
 /// Keys sampled of each partition.
@@ -61,9 +63,9 @@ impl<K: Row, T: Row> Rdd<(K, T)> {
     fn key_of_pair(&self) -> Rdd<(K, (K, T))> {
         let body = move |task: BatchTask| {
             let schema = Arc::clone(&task.schema);
-            super::closure::each_batch(task, move |batch| {
-                let columns = vec![Arc::clone(batch.column(0)), super::narrow::as_column::<(K, T)>(&batch)?];
-                Ok(arrow::record_batch::RecordBatch::try_new(Arc::clone(&schema), columns)?)
+            each_batch(task, move |batch| {
+                let columns = vec![Arc::clone(batch.column(0)), as_column::<(K, T)>(&batch)?];
+                Ok(RecordBatch::try_new(Arc::clone(&schema), columns)?)
             })
         };
         self.step(&body, body, Argument::none(), true)
@@ -75,13 +77,13 @@ impl<K: Row, T: Row> Rdd<(K, T)> {
         let body = move |task| {
             with_value::<usize>(task, move |size, mut task| {
                 let (input, schema) = (task.input()?, Arc::clone(&task.schema));
-                let done = async move {
+                let sampled = async move {
                     let (keys, rows) = ranges::sample(input, size, task.partition as u64).await?;
                     let mut out = BatchBuilder::<(Vec<Bytes>, u64)>::new(task.schema, 1);
                     out.push((keys.into_iter().map(Bytes::from).collect::<Vec<_>>(), rows));
-                    Ok::<_, DataFusionError>(futures::stream::iter(out.take_all()?.into_iter().map(Ok)))
+                    Ok(out.take_all()?)
                 };
-                Ok(Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::once(done).try_flatten())) as _)
+                Ok(at_once(schema, Box::pin(sampled)))
             })
         };
         let samples: Rdd<(Vec<Bytes>, u64)> = self.step(&body, body, self.argument(&size), false);
@@ -92,8 +94,9 @@ impl<K: Row, T: Row> Rdd<(K, T)> {
 
     fn ranged<F>(&self, borders: &Vec<Vec<u8>>, descending: bool, _named_after: &F) -> Rdd<(K, T)> {
         let body = move |task| {
-            with_value::<(Vec<Vec<u8>>, bool)>(task, move |(borders, descending), mut task| {
-                ranges::with_range(task.input()?, borders, descending)
+            with_value::<(Vec<Vec<u8>>, bool)>(task, move |(borders, descending), task| {
+                let ranges = Ranges::new(&K::data_type(), borders, descending)?;
+                targeted(task, move |batch| ranges.of(batch.column(0)))
             })
         };
         let argument = self.argument(&(borders, descending));
@@ -125,7 +128,7 @@ struct Sorted<T>(Rdd<T>);
 
 impl<T: Row> Sorted<T> {
     fn values_of_sorted(self) -> Rdd<T> {
-        let body = move |mut task: BatchTask| Ok(ranges::last_column(task.input()?, task.schema));
+        let body = move |task| column::<T>(task, 1);
         self.0.step(&body, body, Argument::none(), false)
     }
 }

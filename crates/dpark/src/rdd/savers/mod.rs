@@ -5,18 +5,17 @@
 
 mod format;
 
-use super::closure::value_of;
 use super::{Rdd, Row};
+use crate::shared::from_argument;
 use crate::write::directory::Attempt;
 use arrow::datatypes::DataType;
 use bytes::Bytes;
 use datafusion::common::{DataFusionError, Result, plan_err};
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use dpark_formats::Codec;
+use dpark_operators::stepping::at_once;
 use dpark_plan::dataset::BatchTask;
 use dpark_rows::{BatchBuilder, schema_of};
 use format::{Format, write};
-use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
@@ -113,16 +112,16 @@ impl<T: Row> Save<T> {
         let order = Order { dir: attempt.temporary(), format, codec: self.codec };
         let body = move |mut task: BatchTask| {
             let (input, schema) = (task.input()?, Arc::clone(&task.schema));
-            let done = async move {
-                let order = value_of::<Order>(&task.argument, &task.context).await?;
+            let saved = async move {
+                let order = from_argument::<Order>(&task.argument, &task.context).await?;
                 let attempt = task.context.task_id().unwrap_or_default().replace(' ', "-");
                 let name = format!("part-{:05}.{attempt}.{}", task.partition, order.format.extension(order.codec));
                 let files = write(input, &order.dir, &name, order.format, order.codec).await?;
                 let mut out = BatchBuilder::<(String, u64)>::new(task.schema, task.batch_size);
                 files.into_iter().for_each(|(file, rows)| out.push((file, rows)));
-                Ok::<_, DataFusionError>(futures::stream::iter(out.take_all()?.into_iter().map(Ok)))
+                Ok(out.take_all()?)
             };
-            Ok(Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::once(done).try_flatten())) as _)
+            Ok(at_once(schema, Box::pin(saved)))
         };
         let written: Rdd<(String, u64)> = self.rdd.step(&body, body, self.rdd.argument(&order), false);
         let written = written.collect().await?;
