@@ -60,6 +60,10 @@ impl Unpacker {
                 Step::Starved => {
                     self.members.more().await?;
                     self.examine().await?;
+                    // What came in sight may be where the walk stands already; the next step would enter it.
+                    if self.arrived()? {
+                        return Ok(true);
+                    }
                 }
             }
         }

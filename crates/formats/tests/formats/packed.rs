@@ -42,6 +42,30 @@ proptest! {
 }
 
 #[test]
+fn members_may_start_exactly_where_splits_do() {
+    for codec in PACKED {
+        let mut random = Random(11);
+        let mut members = vec![];
+        let mut text = vec![];
+        // Members of one length, by keeping those that happen to have it.
+        while members.len() < 40 {
+            let piece = random.text(20_000, 60);
+            let packed = member(codec, &piece, 1);
+            let length = members.first().map_or(packed.len(), Vec::len);
+            if packed.len() == length {
+                text.extend(piece);
+                members.push(packed);
+            }
+        }
+        let (name, size) = (format!("a{}", codec.suffix()), members[0].len() as u64);
+        for on_disk in [false, true] {
+            let splits = run(async { stored(&name, &members.concat(), on_disk).await.lines(size).await }).unwrap();
+            assert!(splits.concat() == lines_of(&text), "{codec:?}");
+        }
+    }
+}
+
+#[test]
 fn what_is_written_is_split_again() {
     for codec in PACKED {
         let text = Random(7).text(4_000_000, 100);
