@@ -120,8 +120,7 @@ impl ContextBuilder {
         };
         let args = Arc::clone(&outside.args);
         let config = config.with_extension(Arc::new(outside));
-        let state = session::state_builder(config)
-            .with_runtime_env(Arc::clone(driver.executor().runtime_env()))
+        let state = session::state_builder(config, Arc::clone(driver.executor().runtime_env()))
             .with_query_planner(Arc::new(JobPlanner::new(Arc::clone(&driver))))
             .build();
         let session = SessionContext::new_with_state(state);

@@ -121,8 +121,7 @@ impl Executor {
             .enable_all()
             .build()
             .map_err(|error| DataFusionError::Execution(format!("cannot start the executor's threads: {error}")))?;
-        let state: SessionState =
-            session::state_builder(session::config(1)).with_runtime_env(Arc::clone(&runtime_env)).build();
+        let state: SessionState = session::state_builder(session::config(1), Arc::clone(&runtime_env)).build();
         Ok(Arc::new(Self {
             id: config.id,
             store,

@@ -1,7 +1,7 @@
 //! What tasks of data sets do with keys, within their memory.
 //!
-//! A keyed batch has two columns: the key `_1` and the value `_2`. Keys are compared as Arrow values, by DataFusion's
-//! group tables; only values of a combination are Rust values.
+//! A keyed batch has two columns: the key `_1` and the value `_2`. Keys are compared as Arrow values; only values of a
+//! combination are Rust values.
 //!
 //! ```text
 //!  streams of keyed batches ──► grace ──► KeyTable (combine | cogroup) ──► batches
@@ -12,7 +12,7 @@
 //!
 //! | room | what lives there |
 //! |---|---|
-//! | [`groups`] | keys to numbers |
+//! | [`groups`], `dense`, `texts` | keys to numbers, by DataFusion's group tables but for whole numbers and texts |
 //! | [`grace`] | any table in bounded memory |
 //! | [`combine`] | one combined value a key |
 //! | [`cogroup`] | all values a key, of one or several inputs |
@@ -24,6 +24,7 @@
 
 pub mod cogroup;
 pub mod combine;
+mod dense;
 pub mod grace;
 pub mod groups;
 pub mod join;
@@ -31,3 +32,4 @@ pub mod mix;
 pub mod pull;
 pub mod ranges;
 pub mod stepping;
+mod texts;

@@ -94,7 +94,7 @@ mod tests {
     const ROWS: &str = "(VALUES (1), (2)) AS rows (k)";
 
     fn session() -> SessionContext {
-        SessionContext::new_with_state(session::state_builder(session::config(2)).build())
+        SessionContext::new_with_state(session::state_builder(session::config(2), Arc::default()).build())
     }
 
     fn register(session: &SessionContext, name: &str) {
@@ -114,7 +114,7 @@ mod tests {
             side_effects: false,
             set_by_driver: vec![],
         };
-        let known = session::state_builder(session.copied_config()).build().task_ctx();
+        let known = session::state_builder(session.copied_config(), Arc::default()).build().task_ctx();
         let decoded = codec::encode(&stage, &known).and_then(|bytes| codec::decode(&bytes, &known));
         (input, decoded)
     }

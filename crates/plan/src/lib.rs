@@ -12,6 +12,7 @@
 //! |---|---|
 //! | [`session`] | DataFusion's settings and rules for tasks |
 //! | [`isolate_joins`], [`gather`] | the physical optimizer rule that makes joins safe to cut |
+//! | `row_groups` | the rule that shares Parquet's row groups between tasks |
 //! | [`mod@lower`], [`stage`], [`sink`] | where plans are cut, and what a stage is |
 //! | `yielding`, [`interrupt`] | tasks that can be cancelled |
 //! | [`shuffle_read`] | the leaf that reads another stage |
@@ -39,6 +40,7 @@ mod known_functions;
 mod lossy;
 pub mod lower;
 pub mod needs;
+mod row_groups;
 pub mod runtime_filter;
 pub mod scalar;
 pub mod session;

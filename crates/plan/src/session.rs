@@ -2,7 +2,9 @@
 //! are wrong or slow.
 
 use crate::isolate_joins::IsolateJoins;
+use crate::row_groups::ShareRowGroups;
 use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
@@ -27,18 +29,25 @@ pub fn config(partitions: usize) -> SessionConfig {
 }
 
 /// DataFusion's physical optimizer rules with ours in their places.
-pub fn optimizer_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+fn optimizer_rules(runtime: &RuntimeEnv) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
-    let after = rules.iter().position(|rule| rule.name() == "join_selection").map_or(0, |at| at + 1);
-    rules.insert(after, Arc::new(IsolateJoins));
+    let mut after = |name: &str, rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>| {
+        let at = rules.iter().position(|rule| rule.name() == name).map_or(0, |at| at + 1);
+        rules.insert(at, rule);
+    };
+    after("join_selection", Arc::new(IsolateJoins));
+    // Behind the rule that cuts files for tasks, and before the one whose filters look at the plan as it is then.
+    after("EnsureRequirements", Arc::new(ShareRowGroups::new(runtime.cache_manager.get_file_metadata_cache())));
     rules
 }
 
 /// A session state builder with the configuration and the rules set.
-pub fn state_builder(config: SessionConfig) -> SessionStateBuilder {
+pub fn state_builder(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionStateBuilder {
+    let rules = optimizer_rules(&runtime);
     SessionStateBuilder::new()
         .with_config(config)
+        .with_runtime_env(runtime)
         .with_default_features()
-        .with_physical_optimizer_rules(optimizer_rules())
+        .with_physical_optimizer_rules(rules)
         .with_cache_factory(Some(Arc::new(crate::cache::DatasetCacheFactory)))
 }

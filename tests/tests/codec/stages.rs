@@ -22,7 +22,7 @@ fn planning() -> SessionContext {
     let mut config = session::config(PARTITIONS);
     // The test files are small; without this none of them would be split.
     config.options_mut().optimizer.repartition_file_min_size = 1;
-    SessionContext::new_with_state(session::state_builder(config).build())
+    SessionContext::new_with_state(session::state_builder(config, Arc::default()).build())
 }
 
 /// Where tests keep data.
