@@ -10,6 +10,9 @@ use std::sync::Arc;
 /// Bytes of a key in its entry.
 const HELD: usize = 8;
 
+/// Keys that are looked up together.
+const TOGETHER: usize = 32;
+
 /// Entries of an empty table.
 const FIRST: usize = 1 << 10;
 
@@ -56,31 +59,63 @@ impl Texts {
             }
             (kind, other) => return internal_err!("keys of type {kind} are of type {other} now"),
         };
-        let nulls = keys.nulls().filter(|nulls| nulls.null_count() > 0);
-        for (row, ends) in offsets.windows(2).enumerate() {
-            let number = match nulls.is_some_and(|nulls| nulls.is_null(row)) {
-                false => self.number(values, ends[0] as usize, (ends[1] - ends[0]) as usize)?,
-                true => match self.null {
-                    Some(number) => number,
-                    None => {
+        numbers.reserve(keys.len());
+        if let Some(nulls) = keys.nulls().filter(|nulls| nulls.null_count() > 0) {
+            for (present, ends) in nulls.iter().zip(offsets.windows(2)) {
+                let (start, length) = (ends[0] as usize, (ends[1] - ends[0]) as usize);
+                let head = word(values, start, length);
+                let number = match (present, self.null) {
+                    (true, _) => self.number(values, start, length, head, hash(head, values, start, length))?,
+                    (false, Some(number)) => number,
+                    (false, None) => {
                         let number = self.add(&[])?;
                         *self.null.insert(number)
                     }
-                },
-            };
-            numbers.push(number);
+                };
+                numbers.push(number);
+            }
+            return Ok(());
+        }
+        // A few keys at a time: their entries are fetched before any is looked at, so that the waits for memory overlap.
+        let mut asked = [(0, 0, Entry::default()); TOGETHER];
+        for start in (0..keys.len()).step_by(TOGETHER) {
+            if self.entries.is_empty() {
+                self.grow();
+            }
+            let offsets = &offsets[start..=(start + TOGETHER).min(keys.len())];
+            for (asked, ends) in asked.iter_mut().zip(offsets.windows(2)) {
+                let (start, length) = (ends[0] as usize, (ends[1] - ends[0]) as usize);
+                let head = word(values, start, length);
+                let hash = hash(head, values, start, length);
+                *asked = (head, hash, self.entries[self.place(hash)]);
+            }
+            for ((head, hash, entry), ends) in asked.iter().zip(offsets.windows(2)) {
+                let (start, length) = (ends[0] as usize, (ends[1] - ends[0]) as usize);
+                numbers.push(match self.is_key(entry, *head, values, start, length) {
+                    true => entry.number as usize - 1,
+                    false => self.number(values, start, length, *head, *hash)?,
+                });
+            }
         }
         Ok(())
     }
 
     #[inline]
-    fn number(&mut self, values: &[u8], start: usize, length: usize) -> Result<usize> {
+    fn is_key(&self, entry: &Entry, head: u64, values: &[u8], start: usize, length: usize) -> bool {
+        entry.number != 0
+            && entry.head == head
+            && entry.length as usize == length
+            && (length <= HELD || {
+                same(values, start, &self.bytes, self.ends[entry.number as usize - 1] as usize, length)
+            })
+    }
+
+    fn number(&mut self, values: &[u8], start: usize, length: usize, head: u64, hash: u64) -> Result<usize> {
         if self.entries.len() <= self.len() * 2 {
             self.grow();
         }
-        let head = word(values, start, length);
         let mask = self.entries.len() - 1;
-        let mut at = self.place(hash(head, values, start, length));
+        let mut at = self.place(hash);
         loop {
             let entry = self.entries[at];
             if entry.number == 0 {
@@ -88,11 +123,8 @@ impl Texts {
                 self.entries[at] = Entry { head, length: length as u32, number: number as u32 + 1 };
                 return Ok(number);
             }
-            if entry.head == head && entry.length as usize == length {
-                let number = entry.number as usize - 1;
-                if length <= HELD || same(values, start, &self.bytes, self.ends[number] as usize, length) {
-                    return Ok(number);
-                }
+            if self.is_key(&entry, head, values, start, length) {
+                return Ok(entry.number as usize - 1);
             }
             at = (at + 1) & mask;
         }
@@ -162,7 +194,7 @@ impl Texts {
 }
 
 /// Up to eight bytes as a number, zeros behind the end.
-#[inline]
+#[inline(always)]
 fn word(values: &[u8], start: usize, length: usize) -> u64 {
     match values.get(start..).and_then(|rest| rest.first_chunk()) {
         Some(bytes) if length >= HELD => u64::from_le_bytes(*bytes),
@@ -173,7 +205,7 @@ fn word(values: &[u8], start: usize, length: usize) -> u64 {
 }
 
 /// Whether two keys of a length that begin alike go on alike. Most are short: a call of `memcmp` would take longer.
-#[inline]
+#[inline(always)]
 fn same(one: &[u8], at: usize, other: &[u8], there: usize, length: usize) -> bool {
     (HELD..length)
         .step_by(HELD)
@@ -181,7 +213,7 @@ fn same(one: &[u8], at: usize, other: &[u8], there: usize, length: usize) -> boo
 }
 
 /// Folded multiplication of 64-bit words, as in wyhash (Wang Yi, "wyhash", <https://github.com/wangyi-fudan/wyhash>).
-#[inline]
+#[inline(always)]
 fn hash(head: u64, values: &[u8], start: usize, length: usize) -> u64 {
     let mut hash = folded(head ^ 0xA076_1D64_78BD_642F, length as u64 ^ 0xE703_7ED1_A0B4_28DB);
     for done in (HELD..length).step_by(HELD) {
@@ -190,7 +222,7 @@ fn hash(head: u64, values: &[u8], start: usize, length: usize) -> u64 {
     folded(hash, 0x5899_65CC_7537_4CC3)
 }
 
-#[inline]
+#[inline(always)]
 fn folded(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
     (product >> 64) as u64 ^ product as u64
