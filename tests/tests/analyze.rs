@@ -22,6 +22,7 @@ fn main() {
     for (name, master) in [("local2", "local[2]"), ("process2", "process[2]")] {
         trials.push(Trial::test(format!("analyze::numbers::{name}"), move || numbers(master)));
         trials.push(Trial::test(format!("analyze::spilled::{name}"), move || spilled(master)));
+        trials.push(Trial::test(format!("analyze::spilled_by_key::{name}"), move || spilled_by_key(master)));
         trials.push(Trial::test(format!("analyze::skew::{name}"), move || skew(master)));
     }
     libtest_mimic::run(&args, trials).exit();
@@ -90,6 +91,23 @@ fn spilled(master: &str) -> Result<(), Failed> {
         assert!(1e6 < spilled && spilled < 1e9, "{spilled}: {stages:?}");
         let (_, stages) = analyze(ctx, &format!("SELECT count(*) FROM ({wide})")).await?;
         assert!(stages.iter().all(|stage| stage.bytes("spilled") == 0.0), "{stages:?}");
+        Ok(())
+    })
+}
+
+/// Operators of closures tell what they spill too.
+fn spilled_by_key(master: &str) -> Result<(), Failed> {
+    on(master, &[("shuffle.memory", "false"), ("executor.memory", "24MB")], async |ctx, _| {
+        let wide = ctx.range(0..300_000, 3).map(|n| (n % 75_000, format!("{n:0>200}")));
+        let few = ctx.range(0..75_000, 3).map(|n| (n, format!("{n:0>800}")));
+        let counts = wide.group_by_key().map_values(|texts| texts.len() as u64);
+        let joined = wide.join(&few).map_values(|(one, other)| (one.len() + other.len()) as u64);
+        for (name, rows) in [("grouped", counts), ("joined", joined)] {
+            ctx.register(name, &rows)?;
+            let (_, stages) = analyze(ctx, &format!("SELECT sum(_2) FROM {name}")).await?;
+            let spilled: f64 = stages.iter().map(|stage| stage.bytes("spilled")).sum();
+            assert!(1e6 < spilled && spilled < 1e9, "{name}: {spilled}: {stages:?}");
+        }
         Ok(())
     })
 }

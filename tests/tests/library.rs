@@ -79,12 +79,13 @@ fn read(master: &str, format: &str) -> Result<(), Failed> {
         assert_eq!(numbers(open(ctx, format, vec![path("")]).await?).await?, (0..30).collect::<Vec<_>>());
         let glob = path(&format!("[bc].{format}"));
         assert_eq!(numbers(open(ctx, format, vec![glob]).await?).await?, (10..30).collect::<Vec<_>>());
-        assert_eq!(numbers(open(ctx, format, vec![a, b]).await?).await?, (0..20).collect::<Vec<_>>());
-        let missing = match open(ctx, format, vec![path(&format!("missing.{format}"))]).await {
-            Ok(frame) => numbers(frame).await,
-            Err(error) => Err(error.into()),
-        };
-        assert!(missing.is_err(), "a missing file should be an error: {missing:?}");
+        assert_eq!(numbers(open(ctx, format, vec![a.clone(), b]).await?).await?, (0..20).collect::<Vec<_>>());
+        for missing in ["missing", "nothing*"] {
+            let missing = path(&format!("{missing}.{format}"));
+            let said = open(ctx, format, vec![a.clone(), missing.clone()]).await.err().map(|error| error.to_string());
+            let said = said.ok_or_else(|| format!("{missing} is not there, which should be an error"))?;
+            assert!(said.contains(&format!("there is no file at {missing}")), "{said}");
+        }
         Ok(())
     })
 }

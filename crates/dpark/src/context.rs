@@ -25,6 +25,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 use dpark_plan::cache::{CacheNode, CachedDataset};
 use dpark_plan::session;
+use futures::TryStreamExt;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -161,7 +162,7 @@ impl Context {
     /// Parquet files: a file, a directory, a glob, a list of them, local or as object-store URLs. For other than the default
     /// options use [`Context::session`].
     pub async fn read_parquet<P: DataFilePaths>(&self, paths: P) -> Result<DataFrame, DataFusionError> {
-        let urls = Urls::of(paths)?;
+        let urls = self.existing(paths).await?;
         match self.session.read_parquet(urls.clone(), ParquetReadOptions::default()).await {
             Ok(df) => Ok(df),
             Err(error) => Err(damaged_footer::named(error, &self.session.state(), &urls.0).await),
@@ -171,25 +172,49 @@ impl Context {
     /// CSV files with a header: a file, a directory, a glob, a list of them, local or as object-store URLs. For other than the default
     /// options use [`Context::session`].
     pub async fn read_csv<P: DataFilePaths>(&self, paths: P) -> Result<DataFrame, DataFusionError> {
-        self.session.read_csv(Urls::of(paths)?, CsvReadOptions::default()).await
+        self.session.read_csv(self.existing(paths).await?, CsvReadOptions::default()).await
     }
 
     /// Newline-delimited JSON files: a file, a directory, a glob, a list of them, local or as object-store URLs. For other than the default
     /// options use [`Context::session`].
     pub async fn read_json<P: DataFilePaths>(&self, paths: P) -> Result<DataFrame, DataFusionError> {
-        self.session.read_json(Urls::of(paths)?, JsonReadOptions::default()).await
+        self.session.read_json(self.existing(paths).await?, JsonReadOptions::default()).await
     }
 
     /// Arrow IPC files: a file, a directory, a glob, a list of them, local or as object-store URLs. For other than the default
     /// options use [`Context::session`].
     pub async fn read_arrow<P: DataFilePaths>(&self, paths: P) -> Result<DataFrame, DataFusionError> {
-        self.session.read_arrow(Urls::of(paths)?, ArrowReadOptions::default()).await
+        self.session.read_arrow(self.existing(paths).await?, ArrowReadOptions::default()).await
     }
 
     /// Avro files: a file, a directory, a glob, a list of them, local or as object-store URLs. For other than the default
     /// options use [`Context::session`].
     pub async fn read_avro<P: DataFilePaths>(&self, paths: P) -> Result<DataFrame, DataFusionError> {
-        self.session.read_avro(Urls::of(paths)?, AvroReadOptions::default()).await
+        self.session.read_avro(self.existing(paths).await?, AvroReadOptions::default()).await
+    }
+
+    /// The locations, each of which has a file. DataFusion says of what is not there only that it finds no schema in it.
+    async fn existing(&self, paths: impl DataFilePaths) -> Result<Urls, DataFusionError> {
+        let urls = Urls::of(paths)?;
+        let state = self.session.state();
+        for url in &urls.0 {
+            let store = state.runtime_env().object_store(url)?;
+            let first = async { url.list_all_files(&state, store.as_ref(), "").await?.try_next().await };
+            let missing = match first.await {
+                Ok(first) => first.is_none(),
+                // Others are the reader's to tell.
+                Err(error) => matches!(
+                    error.find_root(),
+                    DataFusionError::ObjectStore(error) if matches!(**error, object_store::Error::NotFound { .. })
+                ),
+            };
+            if missing {
+                let place = url.as_str();
+                let pattern = url.get_glob().as_ref().map(ToString::to_string).unwrap_or_default();
+                return plan_err!("there is no file at {}{pattern}", place.strip_prefix("file://").unwrap_or(place));
+            }
+        }
+        Ok(urls)
     }
 
     /// What the context is beside its session, which may hold this.

@@ -12,10 +12,11 @@ use datafusion::common::{DataFusionError, Result, internal_err};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::spill_file::SpillFile;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, SpillMetrics};
+use datafusion::physical_plan::metrics::SpillMetrics;
 use datafusion::physical_plan::repartition::REPARTITION_RANDOM_STATE;
 use datafusion::physical_plan::spill::SpillManager;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use dpark_plan::dataset::BatchTask;
 use futures::TryStreamExt;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -46,21 +47,17 @@ pub trait KeyTable: Send {
 /// Makes empty tables.
 pub type MakeTable = Box<dyn Fn() -> Result<Box<dyn KeyTable>> + Send>;
 
-/// Runs the rows of `inputs` through tables of `make`; gives their results, batches of `schema`, in no order of keys.
+/// Runs the rows of a task's inputs through tables of `make`; gives their results, batches of the task's schema, in no order of keys.
 /// `name` is what the operation is called in errors. Errors: the values of a single key need more than the task's memory.
-pub fn collect(
-    name: &'static str,
-    inputs: Vec<SendableRecordBatchStream>,
-    make: MakeTable,
-    schema: SchemaRef,
-    context: &Arc<TaskContext>,
-) -> SendableRecordBatchStream {
+pub fn collect(name: &'static str, task: BatchTask, make: MakeTable) -> SendableRecordBatchStream {
+    let BatchTask { inputs, schema, context, spills, .. } = task;
     let reservation = MemoryConsumer::new(name).with_can_spill(true).register(context.memory_pool());
     let work = Work {
         name,
         schemas: inputs.iter().map(|input| input.schema()).collect(),
         make,
-        context: Arc::clone(context),
+        context,
+        spills,
         reservation,
         pending: vec![(inputs, 0)],
         ready: VecDeque::new(),
@@ -77,6 +74,7 @@ struct Work {
     schemas: Vec<SchemaRef>,
     make: MakeTable,
     context: Arc<TaskContext>,
+    spills: SpillMetrics,
     reservation: MemoryReservation,
     /// Inputs to be done, and how often they were split.
     pending: Vec<(Vec<SendableRecordBatchStream>, u32)>,
@@ -110,7 +108,7 @@ impl Work {
                 }
                 let pieces = match &mut pieces {
                     Some(pieces) => pieces,
-                    None => pieces.insert(Pieces::new(&self.schemas, depth, &self.context)),
+                    None => pieces.insert(Pieces::new(&self.schemas, depth, &self.context, &self.spills)),
                 };
                 pieces.write(table.spill()?)?;
                 self.reservation.free();
@@ -158,11 +156,8 @@ pub(crate) struct Pieces {
 }
 
 impl Pieces {
-    pub(crate) fn new(schemas: &[SchemaRef], depth: u32, context: &TaskContext) -> Self {
-        let metrics = ExecutionPlanMetricsSet::new();
-        let manager = |schema: &SchemaRef| {
-            SpillManager::new(context.runtime_env(), SpillMetrics::new(&metrics, 0), Arc::clone(schema))
-        };
+    pub(crate) fn new(schemas: &[SchemaRef], depth: u32, context: &TaskContext, spills: &SpillMetrics) -> Self {
+        let manager = |schema: &SchemaRef| SpillManager::new(context.runtime_env(), spills.clone(), Arc::clone(schema));
         Self {
             depth,
             managers: schemas.iter().map(manager).collect(),

@@ -16,8 +16,10 @@ use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
+use datafusion::physical_plan::metrics::SpillMetrics;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use dpark_plan::dataset::BatchTask;
 use futures::{StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -58,20 +60,18 @@ impl Kind {
     }
 }
 
-/// Joins two streams of keyed batches. Out come batches of `schema`: the key, and a struct of both values.
-pub fn join(
-    kind: Kind,
-    left: SendableRecordBatchStream,
-    right: SendableRecordBatchStream,
-    schema: SchemaRef,
-    context: &Arc<TaskContext>,
-) -> SendableRecordBatchStream {
+/// Joins a task's two inputs, of keyed batches. Out come batches of its schema: the key, and a struct of both values.
+pub fn join(kind: Kind, mut task: BatchTask) -> Result<SendableRecordBatchStream> {
+    let right = task.input()?;
+    let left = task.input()?;
+    let BatchTask { schema, context, spills, .. } = task;
     let reservation = MemoryConsumer::new("join").with_can_spill(true).register(context.memory_pool());
     let work = Work {
         kind,
         schema: Arc::clone(&schema),
         schemas: [left.schema(), right.schema()],
-        context: Arc::clone(context),
+        context,
+        spills,
         reservation,
         pending: vec![([left, right], 0)],
         current: None,
@@ -80,7 +80,7 @@ pub fn join(
         let batch = work.next().await?;
         Ok(batch.map(|batch| (batch, work)))
     });
-    Box::pin(RecordBatchStreamAdapter::new(schema, batches))
+    Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches)))
 }
 
 struct Work {
@@ -88,6 +88,7 @@ struct Work {
     schema: SchemaRef,
     schemas: [SchemaRef; 2],
     context: Arc<TaskContext>,
+    spills: SpillMetrics,
     reservation: MemoryReservation,
     /// Inputs to be joined, and how often they were split.
     pending: Vec<([SendableRecordBatchStream; 2], u32)>,
@@ -182,7 +183,7 @@ impl Work {
         inputs: [SendableRecordBatchStream; 2],
         depth: u32,
     ) -> Result<()> {
-        let mut pieces = Pieces::new(&self.schemas, depth, &self.context);
+        let mut pieces = Pieces::new(&self.schemas, depth, &self.context, &self.spills);
         for (side, batches) in read.into_iter().enumerate() {
             for batch in batches {
                 pieces.write(vec![(side, batch)])?;

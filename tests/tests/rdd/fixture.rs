@@ -28,7 +28,7 @@ const SPILL: [(&str, &str); 3] =
     [("shuffle.memory", "false"), ("executor.memory", "64MB"), ("datafusion.execution.batch_size", "100")];
 
 /// Operators that collect rows by key have some ten megabytes each.
-const LITTLE: [(&str, &str); 2] = [("shuffle.memory", "false"), ("executor.memory", "24MB")];
+pub(crate) const LITTLE: [(&str, &str); 2] = [("shuffle.memory", "false"), ("executor.memory", "24MB")];
 
 /// Sorts keep ten megabytes for merging, so they need more.
 const LITTLE_FOR_SORTS: [(&str, &str); 2] = [("shuffle.memory", "false"), ("executor.memory", "64MB")];

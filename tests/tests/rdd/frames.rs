@@ -1,13 +1,13 @@
 //! SQL and DataFrames, before closures and behind them.
 
-use super::fixture::{Done, Trials, equal, grouped, pairs, ragged, same};
+use super::fixture::{Done, LITTLE, Trials, equal, grouped, pairs, ragged, same};
 use super::keyed::plus;
 use arrow::array::{AsArray, Int64Array};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use arrow::record_batch::RecordBatch;
 use datafusion::prelude::{col, lit};
-use dpark::Context;
 use dpark::prelude::{DataFrameExt, Rdd};
+use dpark::{Context, Keep};
 use dpark_tests::story::Story;
 use std::sync::Arc;
 
@@ -18,6 +18,8 @@ pub(crate) fn add(trials: &mut Trials) {
     trials.add("frames::map_batches_to", map_batches_to);
     trials.wide("frames::register", register);
     trials.add("frames::cache", cache);
+    trials.add("frames::persist", persist);
+    trials.add_with("frames::persist_without_room", &LITTLE, persist);
     trials.add("frames::cache_after_unpersist", cache_after_unpersist);
 }
 
@@ -90,6 +92,25 @@ async fn cache(ctx: Context) -> Done {
     // Rows behind it are computed from what is kept.
     assert_eq!(cached.map(|n| n * 2).filter(|n| n > 100).count().await?, 51);
     assert!(tasks(&mut story) <= second);
+    Ok(())
+}
+
+/// The same for each level, whether there is room in memory or not.
+async fn persist(ctx: Context) -> Done {
+    for level in [Keep::MemoryAndDisk, Keep::Memory, Keep::Disk] {
+        let kept: Rdd<(i64, String)> = ctx.range(0..2000, 4).map(|n| (n, format!("{n:0>2000}"))).persist(level);
+        let mut story = Story::of(&ctx);
+        let sum = kept.map(|(n, text)| n + text.len() as i64).reduce(plus).await?;
+        assert_eq!(sum, Some(1999 * 1000 + 2000 * 2000));
+        let first = tasks(&mut story);
+        assert_eq!(kept.filter(|(n, _)| n % 2 == 0).count().await?, 1000);
+        let second = tasks(&mut story);
+        assert!(first > second, "{level:?}: {first} tasks, then {second}");
+        kept.unpersist();
+        assert_eq!(kept.count().await?, 2000);
+        assert_eq!(tasks(&mut story), first, "{level:?}: what was freed should be computed again");
+        kept.unpersist();
+    }
     Ok(())
 }
 

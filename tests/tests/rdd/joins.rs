@@ -18,6 +18,7 @@ pub(crate) fn add(trials: &mut Trials) {
     trials.wide("joins::subtract_by_key", subtract_by_key);
     trials.wide("joins::with_itself", with_itself);
     trials.wide("joins::keys_of_several_columns", keys_of_several_columns);
+    trials.wide("joins::skew", skew);
     trials.add("joins::with_nothing", with_nothing);
 }
 
@@ -53,6 +54,31 @@ async fn join(ctx: Context) -> Done {
 async fn left_join(ctx: Context) -> Done {
     let (left, right, l, r) = sides(&ctx);
     same(l.left_join(&r).collect().await?, plain(&left, &right))
+}
+
+/// Two keys have nearly all rows of the left; one of them has partners, the other none.
+async fn skew(ctx: Context) -> Done {
+    let (mut left, right) = (pairs(32, 300), pairs(33, 200));
+    let (partnered, alone) = (Some("partnered".to_owned()), Some("alone".to_owned()));
+    left.extend((0..2000).map(|n| (if n % 2 == 0 { partnered.clone() } else { alone.clone() }, n)));
+    let mut right = right;
+    right.extend([(partnered.clone(), 1), (partnered.clone(), 2)]);
+    let skewed = ragged(&ctx, &left).skew(0.5).await?;
+    let hot: BTreeSet<_> = skewed.hot().iter().cloned().collect();
+    // With one partition only what has more than half of all rows is too much for a task.
+    if ctx.session().copied_config().target_partitions() > 1 {
+        assert!(hot.contains(&partnered) && hot.contains(&alone), "{hot:?}");
+    }
+    let r = ragged(&ctx, &right);
+    let expected = plain(&left, &right);
+    same(skewed.left_join(&r).collect().await?, expected.clone())?;
+    let inner = expected.into_iter().filter_map(|(key, (left, right))| Some((key, (left, right?))));
+    same(skewed.join(&r).collect().await?, inner)?;
+    for part in [0.0, -0.1, 1.1, f64::NAN] {
+        let refused = ragged(&ctx, &left).skew(part).await.err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(refused.contains("the part of the rows to look at"), "{refused}");
+    }
+    Ok(())
 }
 
 async fn right_join(ctx: Context) -> Done {

@@ -1,6 +1,6 @@
 //! More rows than memory: each of these must write spill files, and give what it would give without.
 
-use super::fixture::{Done, Trials, equal};
+use super::fixture::{Done, LITTLE, Trials, equal};
 use super::keyed::plus;
 use dpark::Context;
 use dpark::prelude::Rdd;
@@ -10,6 +10,7 @@ pub(crate) fn add(trials: &mut Trials) {
     trials.spilling("spill::reduce_by_key", reduce_by_key);
     trials.spilling("spill::cogroup", cogroup);
     trials.spilling("spill::join", join);
+    trials.add_with("spill::one_key", &LITTLE, one_key);
     trials.spilling_sort("spill::sort_by", sort_by);
     trials.spilling_sort("spill::map_groups", map_groups);
 }
@@ -85,4 +86,26 @@ async fn map_groups(ctx: Context) -> Done {
         out.push((*key, sum));
     });
     sums_are_right(sums, of_four).await
+}
+
+/// Values of one key that take several times the memory there is, in operations whose results are small.
+async fn one_key(ctx: Context) -> Done {
+    const MANY: i64 = 8_000_000;
+    let one = ctx.range(0..MANY, 4).map(|n| (7i64, n));
+    let sum = MANY * (MANY - 1) / 2;
+    equal(&one.reduce_by_key(plus).collect().await?, &[(7, sum)])?;
+    equal(&one.count_by_key().await?.into_iter().collect::<Vec<_>>(), &[(7, MANY as u64)])?;
+    let range = one.aggregate_by_key(
+        &(i64::MAX, i64::MIN),
+        |(least, most), n| (n.min(least), n.max(most)),
+        |a, b| (a.0.min(b.0), a.1.max(b.1)),
+    );
+    equal(&range.collect().await?, &[(7, (0, MANY - 1))])?;
+    let groups = one.map_groups(|key, values, out| out.push((*key, values.sum::<i64>())));
+    equal(&groups.collect().await?, &[(7, sum)])?;
+    // The list itself has no room: that is said, and what to do.
+    let refused = one.group_by_key().map_values(|values| values.len() as u64).collect().await;
+    let refused = refused.err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(refused.contains("the values of a single key need more than the task's memory"), "{refused}");
+    Ok(())
 }

@@ -25,33 +25,33 @@ type Both<V, W> = (Vec<V>, Vec<W>);
 impl<K: Key, V: Row> Rdd<(K, V)> {
     /// Each pair of values that have one key. Spills.
     pub fn join<W: Row>(&self, other: &Rdd<(K, W)>) -> Rdd<(K, (V, W))> {
-        self.joined(other, move |task| pairs(Kind::Inner, task))
+        self.joined(other, move |task| join(Kind::Inner, task))
     }
 
     /// As [`join`](Self::join), and each value of the left that has no partner. Spills.
     pub fn left_join<W: Row>(&self, other: &Rdd<(K, W)>) -> Rdd<(K, (V, Option<W>))> {
-        self.joined(other, move |task| pairs(Kind::Left, task))
+        self.joined(other, move |task| join(Kind::Left, task))
     }
 
     /// As [`join`](Self::join), and each value of the right that has no partner. Spills.
     pub fn right_join<W: Row>(&self, other: &Rdd<(K, W)>) -> Rdd<(K, (Option<V>, W))> {
-        self.joined(other, move |task| pairs(Kind::Right, task))
+        self.joined(other, move |task| join(Kind::Right, task))
     }
 
     /// As [`join`](Self::join), and each value of either side that has no partner. Spills.
     #[expect(clippy::type_complexity, reason = "it is what it says: a value of each side, if there is one")]
     pub fn full_join<W: Row>(&self, other: &Rdd<(K, W)>) -> Rdd<(K, (Option<V>, Option<W>))> {
-        self.joined(other, move |task| pairs(Kind::Full, task))
+        self.joined(other, move |task| join(Kind::Full, task))
     }
 
     /// As [`join`](Self::join), with `small` sent whole to every task: the rows of this data set stay where they are.
     pub fn broadcast_join<W: Row>(&self, small: &Rdd<(K, W)>) -> Rdd<(K, (V, W))> {
-        self.beside(small, move |task| pairs(Kind::Inner, task))
+        self.beside(small, move |task| join(Kind::Inner, task))
     }
 
     /// As [`left_join`](Self::left_join), with `small` sent whole to every task.
     pub fn broadcast_left_join<W: Row>(&self, small: &Rdd<(K, W)>) -> Rdd<(K, (V, Option<W>))> {
-        self.beside(small, move |task| pairs(Kind::Left, task))
+        self.beside(small, move |task| join(Kind::Left, task))
     }
 
     /// For each key of any side, the values of each. The values of one key must fit into the task's memory. Spills.
@@ -100,7 +100,7 @@ impl<K: Key, V: Row> Rdd<(K, V)> {
     pub fn subtract_by_key<W: Row>(&self, other: &Rdd<(K, W)>) -> Rdd<(K, V)> {
         // Only keys of the other side are of interest, each once.
         let keys = other.map_values(|_| 0u8).with_partitions_of(self).reduce_by_key(|a, _| a);
-        self.joined(&keys, move |task| pairs(Kind::Anti, task))
+        self.joined(&keys, move |task| join(Kind::Anti, task))
     }
 
     fn joined<W: Row, U: Row, F>(&self, other: &Rdd<(K, W)>, body: F) -> Rdd<U>
@@ -124,14 +124,8 @@ impl<K: Key, V: Row> Rdd<(K, V)> {
             let schemas: Vec<_> = task.inputs.iter().map(|input| input.schema()).collect();
             let (schema, batch_size) = (schema_of::<U>(), task.batch_size);
             let make = move || Ok(Box::new(Cogroup::new(schemas.clone(), Arc::clone(&schema), batch_size)?) as _);
-            Ok(grace::collect("cogroup", task.inputs, Box::new(make), task.schema, &task.context))
+            Ok(grace::collect("cogroup", task, Box::new(make)))
         };
         self.with_others(others, Mapping::Keyed(self.partitions), body, &body, Argument::none(), true)
     }
-}
-
-fn pairs(kind: Kind, mut task: BatchTask) -> Result<SendableRecordBatchStream> {
-    let right = task.input()?;
-    let left = task.input()?;
-    Ok(join(kind, left, right, task.schema, &task.context))
 }

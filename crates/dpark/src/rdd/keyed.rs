@@ -115,7 +115,7 @@ impl<K: Key, V: Row> Rdd<(K, V)> {
                     best
                 };
                 let make = move || Ok(Box::new(Combine::new(merge, Arc::clone(&schema), batch_size)?) as _);
-                Ok(grace::collect("top_by_key", task.inputs, Box::new(make), task.schema, &task.context))
+                Ok(grace::collect("top_by_key", task, Box::new(make)))
             })
         };
         within.mapped::<(K, Vec<V>), _, _>(Mapping::Keyed(self.partitions), body, &score, self.argument(&n), true)
@@ -128,7 +128,7 @@ impl<K: Key, V: Row> Rdd<(K, V)> {
             let schemas: Vec<_> = task.inputs.iter().map(|input| input.schema()).collect();
             let (schema, batch_size) = (Arc::clone(&task.schema), task.batch_size);
             let make = move || Ok(Box::new(Cogroup::new(schemas.clone(), Arc::clone(&schema), batch_size)?) as _);
-            Ok(grace::collect("group_by_key", task.inputs, Box::new(make), task.schema, &task.context))
+            Ok(grace::collect("group_by_key", task, Box::new(make)))
         };
         self.mapped(Mapping::Keyed(self.partitions), body, &body, Argument::none(), true)
     }
@@ -206,7 +206,7 @@ impl<K: Key, V: Row> Rdd<(K, V)> {
         let body = move |task: BatchTask| {
             let (schema, batch_size) = (Arc::clone(&task.schema), task.batch_size);
             let make = move || Ok(Box::new(Combine::new(merge, Arc::clone(&schema), batch_size)?) as _);
-            Ok(grace::collect("combine_by_key", task.inputs, Box::new(make), task.schema, &task.context))
+            Ok(grace::collect("combine_by_key", task, Box::new(make)))
         };
         self.mapped(Mapping::Keyed(partitions), body, &merge, Argument::none(), true)
     }

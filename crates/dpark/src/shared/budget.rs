@@ -14,6 +14,7 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
 
 /// What is kept of the failures of a closure, at most.
 const SAMPLES: usize = 5;
@@ -114,13 +115,13 @@ pub(crate) struct Counting(RefCell<Failures>);
 impl Counting {
     /// What the closure gives for one row; none if the row is bad.
     pub(crate) fn one<R, E: std::fmt::Display>(&self, closure: impl FnOnce() -> Result<R, E>) -> Option<R> {
-        let done = catch_unwind(AssertUnwindSafe(closure));
+        let done = quietly(closure);
         let mut failures = self.0.borrow_mut();
         failures.records += 1;
         let said = match done {
             Ok(Ok(given)) => return Some(given),
             Ok(Err(error)) => error.to_string(),
-            Err(panic) => panic_message(panic.as_ref()),
+            Err((panic, place)) => panic_message(panic.as_ref(), &place),
         };
         failures.bad += 1;
         if failures.samples.len() < SAMPLES {
@@ -135,10 +136,39 @@ impl Counting {
     }
 }
 
-fn panic_message(panic: &(dyn Any + Send)) -> String {
+thread_local! {
+    /// Where the closure of a row panicked that may; None while no such closure runs.
+    static PANICKED: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Runs a closure that may panic. Its panics are counted: they are not printed each by itself with a backtrace.
+fn quietly<R>(closure: impl FnOnce() -> R) -> Result<R, (Box<dyn Any + Send>, String)> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let other = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            let counted = PANICKED.with_borrow_mut(|place| match place {
+                Some(place) => {
+                    *place = panic.location().map(ToString::to_string).unwrap_or_default();
+                    true
+                }
+                None => false,
+            });
+            if !counted {
+                other(panic);
+            }
+        }));
+    });
+    PANICKED.set(Some(String::new()));
+    let done = catch_unwind(AssertUnwindSafe(closure));
+    let place = PANICKED.take().unwrap_or_default();
+    done.map_err(|panic| (panic, place))
+}
+
+fn panic_message(panic: &(dyn Any + Send), place: &str) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    format!("panicked: {}", text.unwrap_or_else(|| "without a message".into()))
+    format!("panicked at {place}: {}", text.unwrap_or_else(|| "without a message".into()))
 }
 
 #[cfg(test)]
@@ -167,6 +197,11 @@ mod tests {
         assert_eq!(counting.plain(|| if counting.0.borrow().bad == 1 { panic!("worse") } else { 2 }), None);
         let failures = counting.0.into_inner();
         assert_eq!((failures.records, failures.bad), (3, 2));
-        assert_eq!(failures.samples, ["broken", "panicked: worse"]);
+        let [broken, worse] = &failures.samples[..] else { panic!("{:?}", failures.samples) };
+        assert_eq!(broken, "broken");
+        assert!(
+            worse.starts_with("panicked at ") && worse.contains("budget.rs:") && worse.ends_with(": worse"),
+            "{worse}"
+        );
     }
 }

@@ -19,6 +19,7 @@ use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::coop::{CooperativeExec, make_cooperative};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet, SpillMetrics};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties,
@@ -45,6 +46,8 @@ pub struct BatchTask {
     pub batch_size: usize,
     /// The task's memory, files and settings.
     pub context: Arc<TaskContext>,
+    /// What is counted of rows that go to files.
+    pub spills: SpillMetrics,
 }
 
 impl BatchTask {
@@ -134,6 +137,7 @@ pub struct ClosureExec {
     payloads: Option<Arc<Vec<Arc<[u8]>>>>,
     steps: Vec<Arc<Step>>,
     properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
 }
 
 impl ClosureExec {
@@ -160,7 +164,8 @@ impl ClosureExec {
         }
         let eq = EquivalenceProperties::new(Arc::clone(&last.schema));
         let properties = PlanProperties::new(eq, partitioning, EmissionType::Incremental, Boundedness::Bounded);
-        Ok(Self { inputs, mapping, payloads, steps, properties: Arc::new(properties) })
+        let metrics = ExecutionPlanMetricsSet::new();
+        Ok(Self { inputs, mapping, payloads, steps, properties: Arc::new(properties), metrics })
     }
 
     /// The same with one more function behind.
@@ -268,6 +273,9 @@ impl ExecutionPlan for ClosureExec {
         }
         Ok(Arc::new(Self::try_new(children, &self.mapping, self.payloads.clone(), self.steps.clone())?))
     }
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let counts: Vec<usize> =
             self.inputs.iter().map(|input| input.output_partitioning().partition_count()).collect();
@@ -280,6 +288,7 @@ impl ExecutionPlan for ClosureExec {
                 inputs.collect::<Result<_>>()?
             }
         };
+        let spills = SpillMetrics::new(&self.metrics, partition);
         let payload = self.payloads.as_ref().and_then(|payloads| payloads.get(partition));
         for (i, step) in self.steps.iter().enumerate() {
             let made = resolve(&step.function)?(BatchTask {
@@ -291,6 +300,7 @@ impl ExecutionPlan for ClosureExec {
                 partitions: self.properties.partitioning.partition_count(),
                 batch_size: context.session_config().batch_size(),
                 context: Arc::clone(&context),
+                spills: spills.clone(),
             })?;
             streams = vec![if i == 0 { make_cooperative(made) } else { made }];
         }
