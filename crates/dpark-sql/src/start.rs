@@ -2,7 +2,6 @@
 
 use crate::cli::{Cli, Source};
 use crate::console::say;
-use crate::errors;
 use crate::interrupt::Interrupts;
 use crate::prompt;
 use crate::settings::Settings;
@@ -80,7 +79,7 @@ async fn open(cli: &Cli, interactive: bool) -> Result<Shell, Stop> {
         | Error::UnknownOption { .. }
         | Error::ConfigFile { .. } => wrong_usage(error.to_string()),
         // Before anything runs DataFusion has only its own options to complain of.
-        Error::DataFusion(error) => wrong_usage(errors::message(&error)),
+        Error::DataFusion(error) => wrong_usage(dpark::sql::message(&error)),
         error => {
             say(error);
             Stop::Failed

@@ -74,7 +74,7 @@ pub enum Error {
     #[error(transparent)]
     Shared(#[from] SharedError),
     /// Planning or execution failed.
-    #[error(transparent)]
+    #[error("{}", crate::sql::message(.0))]
     DataFusion(#[from] DataFusionError),
 }
 

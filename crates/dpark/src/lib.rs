@@ -54,6 +54,11 @@ mod task_options;
 pub mod udf;
 mod write;
 
+/// Arrow, in the version whose types this crate takes and gives.
+pub use arrow;
+/// DataFusion, in the version whose types this crate takes and gives.
+pub use datafusion;
+
 pub use conf::{OPTIONS, OptionInfo};
 pub use context::{Context, ContextBuilder, init};
 pub use datafusion::dataframe::DataFrame;

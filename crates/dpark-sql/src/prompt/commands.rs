@@ -2,7 +2,6 @@
 
 use super::names::{TableName, provider, table_names};
 use crate::console::say;
-use crate::errors;
 use crate::settings::{Expanded, Settings};
 use crate::shell::Shell;
 use crate::sink::Sink;
@@ -47,7 +46,7 @@ pub(super) async fn run(shell: &mut Shell, line: &str) -> std::result::Result<()
         _ => Err(error(format!("No command {command}; \\? lists them"))),
     };
     outcome.map_err(|error| {
-        say(errors::message(&error));
+        say(dpark::sql::message(&error));
         Stop::Failed
     })
 }
@@ -158,7 +157,7 @@ fn switch(shell: &mut Shell, name: &str, value: &str) -> Result<()> {
 
 async fn set(shell: &mut Shell, argument: &str) -> std::result::Result<(), Stop> {
     let failed = |error: DataFusionError| {
-        say(errors::message(&error));
+        say(dpark::sql::message(&error));
         Stop::Failed
     };
     if argument.is_empty() {

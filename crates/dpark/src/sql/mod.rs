@@ -12,12 +12,14 @@
 //! | `from_first` | `FROM t` without `SELECT` |
 //! | `statement` | what a parsed statement is and what it gives back |
 //! | `error` | the error with its caret |
+//! | `cause` | an error's own words |
 //! | `locate` | finds the place in the text that a planning error speaks of |
 //! | `execute` | a statement run on a [`Context`](crate::Context) |
 //! | `caching`, `lineage` | what `CACHE TABLE` and `EXPLAIN LINEAGE` do |
 //! | `paths`, `files` | paths in `FROM`: the catalog that knows them, the tables they become |
 
 mod caching;
+mod cause;
 mod error;
 mod execute;
 mod files;
@@ -31,6 +33,7 @@ mod source;
 mod statement;
 
 pub(crate) use caching::CachedTable;
+pub use cause::{cause, message};
 pub use error::SqlError;
 pub use execute::execute;
 pub use locate::locate;
