@@ -20,6 +20,8 @@ pub(super) enum Task {
     Kmeans,
     /// 10 rounds of PageRank, 1 M vertices, 10 M edges.
     Pagerank,
+    /// The same for ids that are indexes, which allows arrays.
+    PagerankArrays,
 }
 
 /// Who does it.
@@ -61,6 +63,7 @@ impl Task {
             Task::Group => "group",
             Task::Kmeans => "kmeans",
             Task::Pagerank => "pagerank",
+            Task::PagerankArrays => "pagerank-arrays",
         }
     }
 }
@@ -105,9 +108,12 @@ impl Engine {
         }
     }
 
-    /// Whether the task is written for the engine: not all are natural in DPark's SQL.
+    /// Whether the task is written for the engine: not all are natural in DPark's SQL, nor arrays in Python.
     pub(super) fn does(self, task: Task) -> bool {
-        self.own_api() != Some(Api::Dataframe) || matches!(task, Task::Words | Task::Join | Task::Group)
+        match self.own_api() {
+            Some(Api::Dataframe) => matches!(task, Task::Words | Task::Join | Task::Group),
+            _ => self.spark_api().is_none() || task != Task::PagerankArrays,
+        }
     }
 }
 

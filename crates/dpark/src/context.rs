@@ -13,7 +13,7 @@ use crate::progress::Progress;
 use crate::sql;
 use crate::task_options::TaskOptions;
 use datafusion::common::TableReference;
-use datafusion::common::{DataFusionError, plan_err};
+use datafusion::common::{DataFusionError, plan_datafusion_err, plan_err};
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::file_format::options::{
     ArrowReadOptions, AvroReadOptions, CsvReadOptions, JsonReadOptions, ParquetReadOptions,
@@ -25,7 +25,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 use dpark_plan::cache::{CacheNode, CachedDataset};
 use dpark_plan::session;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -159,8 +159,8 @@ impl Context {
         }
     }
 
-    /// Parquet files: a file, a directory, a glob, a list of them, local or as object-store URLs. For other than the default
-    /// options use [`Context::session`].
+    /// Parquet files: a file, a directory, a glob, a list of them, local or as object-store URLs. Each must have a file. For other
+    /// than the default options use [`Context::session`].
     pub async fn read_parquet<P: DataFilePaths>(&self, paths: P) -> Result<DataFrame, DataFusionError> {
         let urls = self.existing(paths).await?;
         match self.session.read_parquet(urls.clone(), ParquetReadOptions::default()).await {
@@ -196,24 +196,25 @@ impl Context {
     /// The locations, each of which has a file. DataFusion says of what is not there only that it finds no schema in it.
     async fn existing(&self, paths: impl DataFilePaths) -> Result<Urls, DataFusionError> {
         let urls = Urls::of(paths)?;
-        let state = self.session.state();
-        for url in &urls.0 {
-            let store = state.runtime_env().object_store(url)?;
-            let first = async { url.list_all_files(&state, store.as_ref(), "").await?.try_next().await };
-            let missing = match first.await {
-                Ok(first) => first.is_none(),
-                // Others are the reader's to tell.
-                Err(error) => matches!(
-                    error.find_root(),
-                    DataFusionError::ObjectStore(error) if matches!(**error, object_store::Error::NotFound { .. })
-                ),
-            };
-            if missing {
-                let place = url.as_str();
-                let pattern = url.get_glob().as_ref().map(ToString::to_string).unwrap_or_default();
-                return plan_err!("there is no file at {}{pattern}", place.strip_prefix("file://").unwrap_or(place));
+        let state = &self.session.state();
+        let looks = urls.0.clone().into_iter().map(|url| async move {
+            let store = state.runtime_env().object_store(&url)?;
+            let first = async { url.list_all_files(state, store.as_ref(), "").await?.try_next().await };
+            match first.await {
+                Ok(Some(_)) => Ok(()),
+                Ok(None) => Err(missing(&url)),
+                Err(error) => match error.find_root() {
+                    DataFusionError::ObjectStore(not_found)
+                        if matches!(**not_found, object_store::Error::NotFound { .. }) =>
+                    {
+                        Err(missing(&url))
+                    }
+                    // The reader's to tell.
+                    _ => Ok(()),
+                },
             }
-        }
+        });
+        futures::stream::iter(looks).buffered(LOOKS).try_collect::<()>().await?;
         Ok(urls)
     }
 
@@ -321,6 +322,16 @@ impl Outside {
 /// Paths that were parsed before, with the wildcards of URLs.
 #[derive(Clone)]
 struct Urls(Vec<ListingTableUrl>);
+
+/// Locations that are looked at together.
+const LOOKS: usize = 32;
+
+fn missing(url: &ListingTableUrl) -> DataFusionError {
+    let path = if url.scheme() == "file" { url.get_url().to_file_path().ok() } else { None };
+    let path = path.map_or_else(|| url.as_str().to_owned(), |path| path.display().to_string());
+    let pattern = url.get_glob().as_ref().map(|glob| format!("/{glob}")).unwrap_or_default();
+    plan_datafusion_err!("there is no file at {}{pattern}", path.trim_end_matches('/'))
+}
 
 impl Urls {
     fn of(paths: impl DataFilePaths) -> Result<Self, DataFusionError> {

@@ -75,13 +75,20 @@ pub enum Error {
     Shared(#[from] SharedError),
     /// Planning or execution failed.
     #[error("{}", crate::sql::message(.0))]
-    DataFusion(#[from] DataFusionError),
+    DataFusion(DataFusionError),
 }
 
 /// The words of the message: a `main` that returns an error prints it so.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+/// The error's words are all told: it is no source, which would be told once more.
+impl From<DataFusionError> for Error {
+    fn from(error: DataFusionError) -> Self {
+        Self::DataFusion(error)
     }
 }
 

@@ -7,14 +7,17 @@ use crate::shared::Increment;
 use datafusion::common::Result;
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::metrics::MetricValue;
+use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use dpark_lineage::{MapOutput, TaskError, TaskId, UserErrorKind};
+use dpark_plan::dataset::ClosureExec;
 use dpark_plan::dataset::exchange::without_last;
 use dpark_plan::runtime_filter::{KeyCollector, KeySummary};
 use dpark_plan::{Output, StageSinkExec};
 use dpark_shuffle::BlockStore;
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -116,10 +119,31 @@ fn scan_metrics(plan: &Arc<dyn ExecutionPlan>, partition: usize) -> TaskMetrics 
             _ => {}
         }
     }
-    for child in plan.children() {
-        let below = scan_metrics(child, partition);
-        sum.bytes_scanned += below.bytes_scanned;
-        sum.operator_spilled_bytes += below.operator_spilled_bytes;
+    for (child, partitions) in read_by(plan, partition) {
+        for below in partitions.map(|partition| scan_metrics(child, partition)) {
+            sum.bytes_scanned += below.bytes_scanned;
+            sum.operator_spilled_bytes += below.operator_spilled_bytes;
+        }
     }
     sum
+}
+
+/// Which partitions of its children a partition of an operator reads.
+fn read_by(plan: &Arc<dyn ExecutionPlan>, partition: usize) -> Vec<(&Arc<dyn ExecutionPlan>, Range<usize>)> {
+    let children = plan.children();
+    if let Some(closure) = plan.downcast_ref::<ClosureExec>() {
+        return children.into_iter().zip(closure.reads(partition)).collect();
+    }
+    if plan.is::<UnionExec>() {
+        let mut left = partition;
+        for child in children {
+            let partitions = child.output_partitioning().partition_count();
+            match left.checked_sub(partitions) {
+                Some(rest) => left = rest,
+                None => return vec![(child, left..left + 1)],
+            }
+        }
+        return vec![];
+    }
+    children.into_iter().map(|child| (child, partition..partition + 1)).collect()
 }

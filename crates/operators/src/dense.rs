@@ -9,7 +9,7 @@ use std::sync::Arc;
 /// A range up to here is always close enough.
 const SMALL: usize = 1 << 12;
 
-/// Places for each key, at most. A hash table takes as much memory.
+/// Places for each key, at most, besides room for more: some 50 bytes. A hash table takes 20 to 40.
 const PLACES: usize = 8;
 
 /// The keys seen so far; see the module.
@@ -76,10 +76,19 @@ impl<T: ArrowPrimitiveType> Table<T> {
         }
         let first = from.as_usize().wrapping_sub(self.base);
         if self.places.is_empty() || first.checked_add(span).is_none_or(|last| last >= self.places.len()) {
-            // Room where the range grew, so that keys in order do not move the table each time.
-            let room = if self.places.is_empty() { 0 } else { span / 2 };
-            let below = if self.seen.is_some_and(|(least, _)| from < least) { room } else { 0 };
-            let above = if self.seen.is_some_and(|(_, greatest)| to > greatest) { room } else { 0 };
+            // Room where the range grew, so that keys in order do not move the table each time; what is left at the other end stays.
+            let room = span / 4;
+            let (below, above) = match self.seen {
+                Some((least, greatest)) if !self.places.is_empty() => {
+                    let left = least.as_usize().wrapping_sub(self.base);
+                    let right = self.places.len() - left - distance(least, greatest) - 1;
+                    (
+                        if from < least { room } else { left.min(room) },
+                        if to > greatest { room } else { right.min(room) },
+                    )
+                }
+                _ => (0, 0),
+            };
             let base = from.as_usize().wrapping_sub(below);
             let mut places = vec![0; below + span + 1 + above];
             for (number, key) in (1..).zip(&self.keys) {

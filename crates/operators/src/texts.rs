@@ -13,6 +13,9 @@ const HELD: usize = 8;
 /// Keys that are looked up together.
 const TOGETHER: usize = 32;
 
+/// Bytes of keys that are enough for one table.
+const FULL: usize = 3 << 29;
+
 /// Entries of an empty table.
 const FIRST: usize = 1 << 10;
 
@@ -174,6 +177,10 @@ impl Texts {
 
     /// Bytes in memory.
     pub(crate) fn size(&self) -> usize {
+        // More would soon not be one column any more: there is no memory for it, then it is handed on or goes to files.
+        if self.bytes.len() > FULL {
+            return usize::MAX / 4;
+        }
         self.entries.capacity() * size_of::<Entry>() + self.ends.capacity() * size_of::<i32>() + self.bytes.capacity()
     }
 

@@ -5,6 +5,9 @@
 //! group more than half, the other one less, and of two row groups one task reads both. Here the cuts are moved to where row groups
 //! start, by their bytes. Footers are looked for in the session's cache, where planning has put them; a scan with a file whose
 //! footer is not there stays as it is.
+//!
+//! Data sets are planned anew by each action, and what one action has counted another may number: so a file is always cut alike. What
+//! was found of it the first time is remembered, also that nothing was.
 
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
@@ -15,19 +18,30 @@ use datafusion::datasource::physical_plan::parquet::metadata::CachedParquetMetaD
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::cache::cache_manager::FileMetadataCache;
+use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
-use std::sync::Arc;
+use object_store::path::Path;
+use parquet::file::metadata::RowGroupMetaData;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
 /// See the module.
 pub(crate) struct ShareRowGroups {
     footers: Arc<FileMetadataCache>,
+    known: Mutex<HashMap<Version, Option<Arc<[u64]>>>>,
 }
 
+/// One state of a file: where it is, its size, and when it was written.
+type Version = (ObjectStoreUrl, Path, u64, i64);
+
 impl ShareRowGroups {
+    /// The rule's name in the optimizer's list.
+    pub(crate) const NAME: &'static str = "share_row_groups";
+
     /// Finds footers in the cache.
     pub(crate) fn new(footers: Arc<FileMetadataCache>) -> Self {
-        Self { footers }
+        Self { footers, known: Mutex::default() }
     }
 
     /// The scan with other cuts, if it is one of Parquet files that are cut, and all footers are known.
@@ -40,26 +54,36 @@ impl ShareRowGroups {
             return None;
         }
         let files = whole_files(&config.file_groups)?;
-        let starts: Vec<Vec<u64>> = files.iter().map(|file| self.starts(file)).collect::<Option<_>>()?;
+        let url = &config.object_store_url;
+        let starts: Vec<Arc<[u64]>> = files.iter().map(|file| self.starts(url, file)).collect::<Option<_>>()?;
         let groups = share(&files, &starts, config.file_groups.len());
         Some(DataSourceExec::from_data_source(
             FileScanConfigBuilder::from(config.clone()).with_file_groups(groups).build(),
         ))
     }
 
+    /// Where the row groups of a file start, as far as that was known when it was planned first.
+    fn starts(&self, url: &ObjectStoreUrl, file: &PartitionedFile) -> Option<Arc<[u64]>> {
+        let meta = &file.object_meta;
+        let version = (url.clone(), meta.location.clone(), meta.size, meta.last_modified.timestamp_micros());
+        let mut known = self.known.lock().ok()?;
+        known.entry(version).or_insert_with(|| self.starts_in_footer(file)).clone()
+    }
+
     /// Where the row groups of a file start, as the reader understands it, in the file's order.
-    fn starts(&self, file: &PartitionedFile) -> Option<Vec<u64>> {
+    fn starts_in_footer(&self, file: &PartitionedFile) -> Option<Arc<[u64]>> {
         let cached = self.footers.get(&file.object_meta.location)?;
         if !cached.is_valid_for(&file.object_meta) {
             return None;
         }
         let footer = cached.file_metadata.as_any().downcast_ref::<CachedParquetMetaData>()?.parquet_metadata();
-        let start = |group: &parquet::file::metadata::RowGroupMetaData| {
+        let start = |group: &RowGroupMetaData| {
             let first = group.columns().first()?;
             u64::try_from(first.dictionary_page_offset().unwrap_or_else(|| first.data_page_offset())).ok()
         };
-        let starts: Vec<u64> = footer.row_groups().iter().map(start).collect::<Option<_>>()?;
-        starts.is_sorted().then_some(starts)
+        let starts: Arc<[u64]> = footer.row_groups().iter().map(start).collect::<Option<_>>()?;
+        let within = starts.last().is_none_or(|last| *last <= file.object_meta.size);
+        (starts.is_sorted() && within).then_some(starts)
     }
 }
 
@@ -81,7 +105,7 @@ impl PhysicalOptimizerRule for ShareRowGroups {
     }
 
     fn name(&self) -> &str {
-        "share_row_groups"
+        Self::NAME
     }
 
     fn schema_check(&self) -> bool {
@@ -94,8 +118,13 @@ fn whole_files(groups: &[FileGroup]) -> Option<Vec<PartitionedFile>> {
     let mut files: Vec<(PartitionedFile, u64)> = vec![];
     for piece in groups.iter().flat_map(|group| group.iter()) {
         let (start, end) = piece.range();
+        if !piece.extensions.is_empty() {
+            return None;
+        }
         let follows = |(file, upto): &&mut (PartitionedFile, u64)| {
-            start > 0 && *upto == start && file.object_meta.location == piece.object_meta.location
+            let same = file.object_meta.location == piece.object_meta.location
+                && file.partition_values == piece.partition_values;
+            start > 0 && *upto == start && same
         };
         match files.last_mut().filter(follows) {
             Some((_, upto)) => *upto = end,
@@ -107,7 +136,7 @@ fn whole_files(groups: &[FileGroup]) -> Option<Vec<PartitionedFile>> {
 }
 
 /// The files in `parts` groups of about the same bytes, cut where row groups start.
-fn share(files: &[PartitionedFile], starts: &[Vec<u64>], parts: usize) -> Vec<FileGroup> {
+fn share(files: &[PartitionedFile], starts: &[Arc<[u64]>], parts: usize) -> Vec<FileGroup> {
     let total: u64 = files.iter().map(|file| file.object_meta.size).sum();
     let mut groups: Vec<Vec<PartitionedFile>> = vec![vec![]; parts];
     let mut before = 0;
@@ -143,12 +172,16 @@ fn share(files: &[PartitionedFile], starts: &[Vec<u64>], parts: usize) -> Vec<Fi
 #[cfg(test)]
 mod tests {
     use super::*;
+    use datafusion::prelude::DataFrame;
 
     fn file(name: &str, size: u64) -> PartitionedFile {
         PartitionedFile::new(name, size)
     }
 
-    fn ranges(groups: &[FileGroup]) -> Vec<Vec<(String, Option<(i64, i64)>)>> {
+    /// A file's name, and which bytes if not all.
+    type Piece = (String, Option<(i64, i64)>);
+
+    fn ranges(groups: &[FileGroup]) -> Vec<Vec<Piece>> {
         let of = |piece: &PartitionedFile| {
             (piece.object_meta.location.to_string(), piece.range.as_ref().map(|range| (range.start, range.end)))
         };
@@ -157,7 +190,7 @@ mod tests {
 
     #[test]
     fn of_two_row_groups_each_of_two_tasks_has_one() {
-        let groups = share(&[file("a", 204)], &[vec![4, 104]], 2);
+        let groups = share(&[file("a", 204)], &[Arc::from([4, 104])], 2);
         let a = |start, end| vec![("a".to_owned(), Some((start, end)))];
         assert_eq!(ranges(&groups), [a(0, 104), a(104, 204)]);
     }
@@ -169,11 +202,12 @@ mod tests {
                 for each in 0..7u64 {
                     let named: Vec<PartitionedFile> =
                         (0..files).map(|at| file(&at.to_string(), 4 + 100 * each + 40 * at + 8)).collect();
-                    let starts: Vec<Vec<u64>> = (0..files).map(|_| (0..each).map(|g| 4 + g * 100).collect()).collect();
+                    let starts: Vec<Arc<[u64]>> =
+                        (0..files).map(|_| (0..each).map(|g| 4 + g * 100).collect()).collect();
                     let groups = share(&named, &starts, parts);
                     assert_eq!(groups.len(), parts);
                     for (one, starts) in named.iter().zip(&starts) {
-                        for start in starts {
+                        for start in starts.iter() {
                             let reads = |piece: &&PartitionedFile| {
                                 let (from, upto) = piece.range();
                                 piece.object_meta.location == one.object_meta.location && (from..upto).contains(start)
@@ -209,10 +243,15 @@ mod tests {
         config.options_mut().optimizer.repartition_file_min_size = 1;
         let state = crate::session::state_builder(config, Arc::default()).build();
         let session = datafusion::prelude::SessionContext::new_with_state(state);
+        let rows = async |df: &DataFrame| -> Vec<usize> {
+            let partitions = df.clone().collect_partitioned().await.unwrap();
+            partitions.iter().map(|batches| batches.iter().map(|batch| batch.num_rows()).sum()).collect()
+        };
         let df = session.read_parquet(path.to_str().unwrap(), Default::default()).await.unwrap();
-        let partitions = df.collect_partitioned().await.unwrap();
-        let rows = partitions.iter().map(|batches| batches.iter().map(|batch| batch.num_rows()).sum::<usize>());
-        assert_eq!(rows.collect::<Vec<_>>(), [10_000, 10_000]);
+        assert_eq!(rows(&df).await, [10_000, 10_000]);
+        // Also when the footer is forgotten.
+        session.runtime_env().cache_manager.get_file_metadata_cache().clear();
+        assert_eq!(rows(&df).await, [10_000, 10_000]);
     }
 
     #[test]

@@ -51,3 +51,17 @@ pub fn state_builder(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> Session
         .with_physical_optimizer_rules(rules)
         .with_cache_factory(Some(Arc::new(crate::cache::DatasetCacheFactory)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_rules_are_behind_those_they_follow() {
+        let rules = optimizer_rules(&RuntimeEnv::default());
+        let names: Vec<_> = rules.iter().map(|rule| rule.name()).collect();
+        for pair in [["join_selection", IsolateJoins::NAME], ["EnsureRequirements", ShareRowGroups::NAME]] {
+            assert!(names.windows(2).any(|names| names == pair), "{pair:?} in {names:?}");
+        }
+    }
+}

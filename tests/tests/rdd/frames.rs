@@ -1,6 +1,6 @@
 //! SQL and DataFrames, before closures and behind them.
 
-use super::fixture::{Done, LITTLE, Trials, equal, grouped, pairs, ragged, same};
+use super::fixture::{Done, Trials, equal, grouped, pairs, ragged, same};
 use super::keyed::plus;
 use arrow::array::{AsArray, Int64Array};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema};
@@ -19,7 +19,7 @@ pub(crate) fn add(trials: &mut Trials) {
     trials.wide("frames::register", register);
     trials.add("frames::cache", cache);
     trials.add("frames::persist", persist);
-    trials.add_with("frames::persist_without_room", &LITTLE, persist);
+    trials.add_with("frames::persist_without_room", &[("executor.memory", "24MB")], persist_without_room);
     trials.add("frames::cache_after_unpersist", cache_after_unpersist);
 }
 
@@ -109,6 +109,19 @@ async fn persist(ctx: Context) -> Done {
         kept.unpersist();
         assert_eq!(kept.count().await?, 2000);
         assert_eq!(tasks(&mut story), first, "{level:?}: what was freed should be computed again");
+        kept.unpersist();
+    }
+    Ok(())
+}
+
+/// Forty megabytes, and no room for half of them.
+async fn persist_without_room(ctx: Context) -> Done {
+    for level in [Keep::MemoryAndDisk, Keep::Memory, Keep::Disk] {
+        let kept: Rdd<(i64, String)> = ctx.range(0..20_000, 8).map(|n| (n, format!("{n:0>2000}"))).persist(level);
+        for _ in 0..3 {
+            let sum = kept.map(|(n, text)| n - text.parse::<i64>().unwrap_or(-1) + 1).reduce(plus).await?;
+            assert_eq!(sum, Some(20_000), "{level:?}");
+        }
         kept.unpersist();
     }
     Ok(())

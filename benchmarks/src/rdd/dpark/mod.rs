@@ -2,13 +2,14 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | `words`, `sort`, `join`, `group`, `kmeans`, `pagerank` | the tasks with the [`Rdd`] API, each as one would write it |
+//! | `words`, `sort`, `join`, `group`, `kmeans`, `pagerank`, `pagerank_arrays` | the tasks with the [`Rdd`] API, each as one would write it |
 //! | `sql` | those that are natural in SQL |
 
 mod group;
 mod join;
 mod kmeans;
 mod pagerank;
+mod pagerank_arrays;
 mod sort;
 mod sql;
 mod words;
@@ -53,6 +54,7 @@ async fn run(ctx: &Context, api: Api, task: Task, dir: &Path) -> Result<Answer> 
         (Api::Rdd, Task::Group) => group::run(ctx, &file("groups.parquet")?).await,
         (Api::Rdd, Task::Kmeans) => kmeans::run(ctx, &file("points.parquet")?).await,
         (Api::Rdd, Task::Pagerank) => pagerank::run(ctx, &file("edges.parquet")?).await,
+        (Api::Rdd, Task::PagerankArrays) => pagerank_arrays::run(ctx, &file("edges.parquet")?).await,
         (Api::Dataframe, Task::Words) => sql::words(ctx, &file("words.txt")?).await,
         (Api::Dataframe, Task::Join) => sql::join(ctx, &file("left.parquet")?, &file("right.parquet")?).await,
         (Api::Dataframe, Task::Group) => sql::group(ctx, &file("groups.parquet")?).await,

@@ -3,7 +3,7 @@
 mod group;
 mod join;
 pub(super) mod kmeans;
-mod pagerank;
+pub(super) mod pagerank;
 mod sort;
 mod words;
 
@@ -27,7 +27,7 @@ pub(super) fn run(task: Task, dir: &Path) -> Result<Answer> {
         Task::Join => join::run(&dir.join("left.parquet"), &dir.join("right.parquet")),
         Task::Group => group::run(&dir.join("groups.parquet")),
         Task::Kmeans => kmeans::run(&dir.join("points.parquet")),
-        Task::Pagerank => pagerank::run(&dir.join("edges.parquet")),
+        Task::Pagerank | Task::PagerankArrays => pagerank::run(&dir.join("edges.parquet")),
     }
 }
 

@@ -22,12 +22,16 @@ pub(super) fn run(path: &Path) -> Result<Answer> {
             *rank = 0.15 + 0.85 * sources.iter().map(|source| gives[*source as usize]).sum::<f64>();
         }
     }
-    let top = (0..).zip(&ranks).fold((0, 0.0), |top, (at, rank)| if *rank > top.1 { (at, *rank) } else { top });
-    Ok(Answer::pagerank(vertices as u64, ranks.iter().sum(), top))
+    Ok(Answer::pagerank(vertices as u64, ranks.iter().sum(), top(&ranks)))
+}
+
+/// The first vertex of the greatest rank, and its rank.
+pub(in crate::rdd) fn top(ranks: &[f64]) -> (i64, f64) {
+    (0..).zip(ranks).fold((0, 0.0), |top, (at, rank)| if *rank > top.1 { (at, *rank) } else { top })
 }
 
 /// Where each target's sources begin, the sources, and how many edges leave each vertex.
-fn by_target(edges: &[(u32, u32)], vertices: usize) -> (Vec<u32>, Vec<u32>, Vec<u32>) {
+pub(in crate::rdd) fn by_target(edges: &[(u32, u32)], vertices: usize) -> (Vec<u32>, Vec<u32>, Vec<u32>) {
     let (mut starts, mut out) = (vec![0u32; vertices + 1], vec![0u32; vertices]);
     for (source, target) in edges {
         out[*source as usize] += 1;

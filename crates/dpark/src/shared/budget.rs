@@ -120,12 +120,12 @@ impl Counting {
         failures.records += 1;
         let said = match done {
             Ok(Ok(given)) => return Some(given),
-            Ok(Err(error)) => error.to_string(),
+            Ok(Err(error)) => shortened(&error.to_string()),
             Err((panic, place)) => panic_message(panic.as_ref(), &place),
         };
         failures.bad += 1;
         if failures.samples.len() < SAMPLES {
-            failures.samples.push(said.chars().take(SAMPLE_LENGTH).collect());
+            failures.samples.push(said);
         }
         None
     }
@@ -168,7 +168,14 @@ fn quietly<R>(closure: impl FnOnce() -> R) -> Result<R, (Box<dyn Any + Send>, St
 fn panic_message(panic: &(dyn Any + Send), place: &str) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    format!("panicked at {place}: {}", text.unwrap_or_else(|| "without a message".into()))
+    let text = text.map_or_else(|| "without a message".into(), |text| shortened(&text));
+    // Empty if the program has a hook of its own by now.
+    let place = if place.is_empty() { String::new() } else { format!(" ({place})") };
+    format!("panicked: {text}{place}")
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(SAMPLE_LENGTH).collect()
 }
 
 #[cfg(test)]
@@ -199,9 +206,6 @@ mod tests {
         assert_eq!((failures.records, failures.bad), (3, 2));
         let [broken, worse] = &failures.samples[..] else { panic!("{:?}", failures.samples) };
         assert_eq!(broken, "broken");
-        assert!(
-            worse.starts_with("panicked at ") && worse.contains("budget.rs:") && worse.ends_with(": worse"),
-            "{worse}"
-        );
+        assert!(worse.starts_with("panicked: worse (") && worse.contains("budget.rs:"), "{worse}");
     }
 }

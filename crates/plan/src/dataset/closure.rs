@@ -184,6 +184,13 @@ impl ClosureExec {
         &self.mapping
     }
 
+    /// Which partitions of each input a partition reads.
+    pub fn reads(&self, partition: usize) -> Vec<std::ops::Range<usize>> {
+        let counts: Vec<usize> =
+            self.inputs.iter().map(|input| input.output_partitioning().partition_count()).collect();
+        self.mapping.of(partition, &counts)
+    }
+
     /// What the partitions of a source are made from.
     pub fn payloads(&self) -> Option<&Arc<Vec<Arc<[u8]>>>> {
         self.payloads.as_ref()
@@ -277,9 +284,7 @@ impl ExecutionPlan for ClosureExec {
         Some(self.metrics.clone_inner())
     }
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let counts: Vec<usize> =
-            self.inputs.iter().map(|input| input.output_partitioning().partition_count()).collect();
-        let parts = self.mapping.of(partition, &counts).into_iter().enumerate();
+        let parts = self.reads(partition).into_iter().enumerate();
         // Each gives way now and then, so that a task can be cancelled whatever its closures do.
         let mut streams: Vec<_> = match self.payloads {
             Some(_) => vec![],
