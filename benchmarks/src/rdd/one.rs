@@ -84,6 +84,7 @@ impl Setting<'_> {
             }
         };
         command.args(["--task", task.name(), "--threads", &self.threads.to_string(), "--data"]).arg(self.data);
+        memory::touch()?;
         let printed = output(command, self.timeout)?;
         let last = printed.lines().last().ok_or("printed nothing")?;
         Ok(serde_json::from_str(last).map_err(|error| format!("{error} in {last:?}"))?)
