@@ -25,6 +25,9 @@ pub fn config(partitions: usize) -> SessionConfig {
     // costs more than it saves: its rows are many and lie scattered, and picking them is slower than a filter behind.
     options.execution.parquet.pushdown_filters = false;
     options.execution.parquet.reorder_filters = true;
+    // A quoted field may have a line break, and a task that began to read there would make rows of its pieces, without an error. So a
+    // CSV file is one task's, unless its reader is told that it has none.
+    options.catalog.newlines_in_values = true;
     config
 }
 
