@@ -1,4 +1,6 @@
-//! Peak memory, as the kernel kept it: `VmHWM` of this process and of the worker processes below it.
+//! Peak memory, and memory before a measurement.
+//!
+//! A peak is as the kernel kept it: `VmHWM` of this process and of the worker processes below it.
 //!
 //! It is read by the child itself, after its runs and before it stops its workers. `ru_maxrss` of `wait4` would do for
 //! the engines that are one process, but it cannot add up workers, and it begins at what the *parent* held when it

@@ -169,26 +169,26 @@ impl Context {
         }
     }
 
-    /// CSV files with a header: a file, a directory, a glob, a list of them, local or as object-store URLs. For other than the default
-    /// options use [`Context::session`].
+    /// CSV files with a header: a file, a directory, a glob, a list of them, local or as object-store URLs. Each must have a file.
+    /// For other than the default options use [`Context::session`].
     pub async fn read_csv<P: DataFilePaths>(&self, paths: P) -> Result<DataFrame, DataFusionError> {
         self.session.read_csv(self.existing(paths).await?, CsvReadOptions::default()).await
     }
 
-    /// Newline-delimited JSON files: a file, a directory, a glob, a list of them, local or as object-store URLs. For other than the default
-    /// options use [`Context::session`].
+    /// Newline-delimited JSON files: a file, a directory, a glob, a list of them, local or as object-store URLs. Each must have a file.
+    /// For other than the default options use [`Context::session`].
     pub async fn read_json<P: DataFilePaths>(&self, paths: P) -> Result<DataFrame, DataFusionError> {
         self.session.read_json(self.existing(paths).await?, JsonReadOptions::default()).await
     }
 
-    /// Arrow IPC files: a file, a directory, a glob, a list of them, local or as object-store URLs. For other than the default
-    /// options use [`Context::session`].
+    /// Arrow IPC files: a file, a directory, a glob, a list of them, local or as object-store URLs. Each must have a file.
+    /// For other than the default options use [`Context::session`].
     pub async fn read_arrow<P: DataFilePaths>(&self, paths: P) -> Result<DataFrame, DataFusionError> {
         self.session.read_arrow(self.existing(paths).await?, ArrowReadOptions::default()).await
     }
 
-    /// Avro files: a file, a directory, a glob, a list of them, local or as object-store URLs. For other than the default
-    /// options use [`Context::session`].
+    /// Avro files: a file, a directory, a glob, a list of them, local or as object-store URLs. Each must have a file.
+    /// For other than the default options use [`Context::session`].
     pub async fn read_avro<P: DataFilePaths>(&self, paths: P) -> Result<DataFrame, DataFusionError> {
         self.session.read_avro(self.existing(paths).await?, AvroReadOptions::default()).await
     }

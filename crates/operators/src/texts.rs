@@ -65,7 +65,7 @@ impl Texts {
         numbers.reserve(keys.len());
         if let Some(nulls) = keys.nulls().filter(|nulls| nulls.null_count() > 0) {
             for (present, ends) in nulls.iter().zip(offsets.windows(2)) {
-                let (start, length) = (ends[0] as usize, (ends[1] - ends[0]) as usize);
+                let (start, length) = piece(ends);
                 let head = word(values, start, length);
                 let number = match (present, self.null) {
                     (true, _) => self.number(values, start, length, head, hash(head, values, start, length))?,
@@ -87,13 +87,13 @@ impl Texts {
             }
             let offsets = &offsets[start..=(start + TOGETHER).min(keys.len())];
             for (asked, ends) in asked.iter_mut().zip(offsets.windows(2)) {
-                let (start, length) = (ends[0] as usize, (ends[1] - ends[0]) as usize);
+                let (start, length) = piece(ends);
                 let head = word(values, start, length);
                 let hash = hash(head, values, start, length);
                 *asked = (head, hash, self.entries[self.place(hash)]);
             }
             for ((head, hash, entry), ends) in asked.iter().zip(offsets.windows(2)) {
-                let (start, length) = (ends[0] as usize, (ends[1] - ends[0]) as usize);
+                let (start, length) = piece(ends);
                 numbers.push(match self.is_key(entry, *head, values, start, length) {
                     true => entry.number as usize - 1,
                     false => self.number(values, start, length, *head, *hash)?,
@@ -198,6 +198,12 @@ impl Texts {
             _ => Arc::new(BinaryArray::try_new(ends, bytes, nulls)?),
         })
     }
+}
+
+/// Where a value starts and how long it is, of its two offsets.
+#[inline(always)]
+fn piece(ends: &[i32]) -> (usize, usize) {
+    (ends[0] as usize, (ends[1] - ends[0]) as usize)
 }
 
 /// Up to eight bytes as a number, zeros behind the end.

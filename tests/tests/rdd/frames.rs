@@ -95,7 +95,7 @@ async fn cache(ctx: Context) -> Done {
     Ok(())
 }
 
-/// The same for each level, whether there is room in memory or not.
+/// The same for each level.
 async fn persist(ctx: Context) -> Done {
     for level in [Keep::MemoryAndDisk, Keep::Memory, Keep::Disk] {
         let kept: Rdd<(i64, String)> = ctx.range(0..2000, 4).map(|n| (n, format!("{n:0>2000}"))).persist(level);
