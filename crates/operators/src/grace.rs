@@ -10,13 +10,13 @@ use arrow::record_batch::RecordBatch;
 use datafusion::common::hash_utils::create_hashes;
 use datafusion::common::{DataFusionError, Result, internal_err};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
-use datafusion::execution::spill_file::SpillFile;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::metrics::SpillMetrics;
 use datafusion::physical_plan::repartition::REPARTITION_RANDOM_STATE;
 use datafusion::physical_plan::spill::SpillManager;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use dpark_plan::dataset::BatchTask;
+use dpark_plan::spill_file::{Writing, begin};
 use futures::TryStreamExt;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -134,18 +134,6 @@ impl Work {
     }
 }
 
-/// A file that is being written: takes a batch, or ends without one and gives the file, if it has any rows. (DataFusion's
-/// type has no public name.)
-type Writing = Box<dyn FnMut(Option<&RecordBatch>) -> Result<Option<Arc<dyn SpillFile>>> + Send>;
-
-fn begin(manager: &SpillManager) -> Result<Writing> {
-    let mut file = manager.create_in_progress_file("rows by key")?;
-    Ok(Box::new(move |batch| match batch {
-        Some(batch) => file.append_batch(batch).map(|_| None),
-        None => file.finish(),
-    }))
-}
-
 /// Files of rows, by the hash of the key and by input.
 pub(crate) struct Pieces {
     depth: u32,
@@ -179,7 +167,7 @@ impl Pieces {
             for (file, rows) in files.iter_mut().zip(rows).filter(|(_, rows)| !rows.is_empty()) {
                 let file = match file {
                     Some(file) => file,
-                    None => file.insert(begin(manager)?),
+                    None => file.insert(begin(manager, "rows by key")?),
                 };
                 file(Some(&take_record_batch(&batch, &UInt32Array::from(rows))?))?;
             }

@@ -15,6 +15,7 @@ use crate::runtime_filter::{Bloom, BloomProbeExpr, FilterSource};
 use crate::scalar::{self, ScalarInputExec};
 use crate::shuffle_read::{ReadKind, ShuffleReadExec};
 use crate::sink::StageSinkExec;
+use crate::sort::SortRunsExec;
 use crate::stage::Output;
 use crate::udf::travel;
 use crate::write::ParquetWriteExec;
@@ -25,6 +26,7 @@ use datafusion::execution::TaskContext;
 use datafusion::logical_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF, WindowUDF};
 use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, Partitioning, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::{ExecutionPlan, PlanProperties};
 use datafusion_proto::bytes::{
     physical_plan_from_bytes_with_proto_converter, physical_plan_to_bytes_with_proto_converter,
@@ -145,6 +147,9 @@ impl DparkCodec {
         } else if let Some(write) = node.downcast_ref::<ParquetWriteExec>() {
             let (dir, options) = write.target();
             Node::ParquetWrite { dir: dir.to_path_buf(), options: options.to_vec() }
+        } else if let Some(sort) = node.downcast_ref::<SortRunsExec>() {
+            let keys = sort.sort().expr().iter().map(|key| exprs.encode_key(key)).collect::<Result<_>>()?;
+            Node::Sort { keys, preserve_partitioning: sort.sort().preserve_partitioning() }
         } else if let Some(scan) = node.downcast_ref::<CompressedScanExec>() {
             Node::CompressedScan { compression: scan.compression() }
         } else {
@@ -168,6 +173,7 @@ enum Node {
     Closure { mapping: Mapping, payloads: Option<Vec<Vec<u8>>>, steps: Vec<WireStep> },
     ParquetWrite { dir: PathBuf, options: Vec<(String, String)> },
     CompressedScan { compression: String },
+    Sort { keys: Vec<SortKey>, preserve_partitioning: bool },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -251,6 +257,15 @@ impl Exprs<'_> {
         Ok(SortKey { expr: self.encode(&key.expr)?, descending, nulls_first })
     }
 
+    fn decode_ordering(&self, keys: &[SortKey], schema: &Schema, context: &TaskContext) -> Result<Option<LexOrdering>> {
+        let keys = keys.iter().map(|key| {
+            let expr = self.decode(&key.expr, schema, context)?;
+            let options = arrow::compute::SortOptions { descending: key.descending, nulls_first: key.nulls_first };
+            Ok(PhysicalSortExpr { expr, options })
+        });
+        Ok(LexOrdering::new(keys.collect::<Result<Vec<_>>>()?))
+    }
+
     fn decode_shape(&self, shape: &Shape, context: &TaskContext) -> Result<PlanProperties> {
         let schema = decode_schema(&shape.schema)?;
         let mut eq = EquivalenceProperties::new(Arc::clone(&schema));
@@ -261,12 +276,7 @@ impl Exprs<'_> {
             }
         }
         for ordering in &shape.orderings {
-            let keys = ordering.iter().map(|key| {
-                let expr = self.decode(&key.expr, &schema, context)?;
-                let options = arrow::compute::SortOptions { descending: key.descending, nulls_first: key.nulls_first };
-                Ok(PhysicalSortExpr { expr, options })
-            });
-            if let Some(ordering) = LexOrdering::new(keys.collect::<Result<Vec<_>>>()?) {
+            if let Some(ordering) = self.decode_ordering(ordering, &schema, context)? {
                 eq.add_ordering(ordering);
             }
         }
@@ -325,6 +335,17 @@ impl PhysicalExtensionCodec for DparkCodec {
                 })
             }
             Node::CompressedScan { compression } => CompressedScanExec::unwrap(&input()?, &compression)?,
+            Node::Sort { keys, preserve_partitioning } => {
+                let input = input()?;
+                let Some(ordering) = exprs.decode_ordering(&keys, &input.schema(), context)? else {
+                    return internal_err!("a sort has no keys");
+                };
+                let sort = SortExec::new(ordering, input).with_preserve_partitioning(preserve_partitioning);
+                match SortRunsExec::over(&sort) {
+                    Some(sort) => Arc::new(sort),
+                    None => internal_err!("rows cannot be sorted by {}", sort.expr())?,
+                }
+            }
             Node::ParquetWrite { dir, options } => Arc::new(ParquetWriteExec::new(input()?, dir, options)),
             Node::Closure { mapping, payloads, steps } => {
                 let steps = steps.into_iter().map(|step| {

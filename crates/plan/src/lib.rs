@@ -15,6 +15,7 @@
 //! | `row_groups` | the rule that shares Parquet's row groups between tasks |
 //! | [`mod@lower`], [`stage`], [`sink`] | where plans are cut, and what a stage is |
 //! | `yielding`, [`interrupt`] | tasks that can be cancelled |
+//! | [`sort`], [`spill_file`] | partitions sorted in bounded memory, and files of rows |
 //! | [`shuffle_read`] | the leaf that reads another stage |
 //! | [`scalar`] | scalar subqueries across stages |
 //! | [`runtime_filter`] | filters from build sides to scans across stages |
@@ -46,6 +47,8 @@ pub mod scalar;
 pub mod session;
 pub mod shuffle_read;
 pub mod sink;
+pub mod sort;
+pub mod spill_file;
 pub mod stage;
 pub mod udf;
 pub mod write;

@@ -20,6 +20,7 @@ use crate::needs::{self, Needs, NeedsExec};
 use crate::runtime_filter::{self, RuntimeFilter};
 use crate::scalar::{ScalarInputExec, ScalarScope};
 use crate::shuffle_read::{ReadKind, ShuffleReadExec};
+use crate::sort::SortRunsExec;
 use crate::stage::{JobPlan, Output, StagePlan};
 use crate::yielding::yielding;
 use datafusion::common::{Result, internal_err};
@@ -284,7 +285,7 @@ impl Lowering<'_> {
             true => needs::take(fragment)?,
             false => (fragment, Needs::default()),
         };
-        let fragment = ScalarInputExec::wrap_if_used(fragment, scope);
+        let fragment = ScalarInputExec::wrap_if_used(SortRunsExec::replace(fragment)?, scope);
         let mut inputs = vec![];
         collect_inputs(&fragment, true, &mut inputs);
         let side_effects = contains(&fragment, &|node| node.downcast_ref::<DataSinkExec>().is_some());

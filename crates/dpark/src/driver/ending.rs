@@ -19,14 +19,15 @@ impl EventLoop {
         let accumulators = self.jobs.get(&job).map(|job| &job.accumulators);
         if let Some(objection) = accumulators.and_then(|accumulators| self.shared.objection(accumulators)) {
             // What it has kept lacks the rows that were left out; later jobs shall not take it for complete.
+            // That comes before the failure is told: whoever hears of it may run the next job at once.
             let pins = self.jobs.get(&job).map(|job| job.plan.pins.clone()).unwrap_or_default();
-            self.fail(job, DataFusionError::Execution(objection));
             for (stage, dataset) in pins {
                 if dataset.stage() == Some(stage) {
                     dataset.unclaim();
                 }
                 self.schedule(Event::StageUnpinned { stage });
             }
+            self.fail(job, DataFusionError::Execution(objection));
             return;
         }
         self.let_go(job);

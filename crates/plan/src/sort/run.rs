@@ -1,0 +1,100 @@
+//! [`Run`]: rows in memory that are sorted together.
+
+use super::keys::{Keys, Place};
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::compute::interleave;
+use arrow::datatypes::{DataType, SchemaRef};
+use arrow::error::ArrowError;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use arrow::row::Rows;
+use datafusion::common::Result;
+use datafusion::common::utils::memory::RecordBatchMemoryCounter;
+use std::sync::Arc;
+
+/// Bytes of a place while places are sorted.
+const PLACE: usize = 16;
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Run {
+    batches: Vec<RecordBatch>,
+    keys: Keys,
+    rows: usize,
+    /// Bytes of the batches, which may share buffers.
+    held: RecordBatchMemoryCounter,
+}
+
+impl Run {
+    pub(super) fn is_empty(&self) -> bool {
+        self.batches.is_empty()
+    }
+
+    /// Bytes that the next batch takes, with its keys and while it is sorted. It counts as held from now on.
+    pub(super) fn cost(&mut self, batch: &RecordBatch, keys: &Rows) -> usize {
+        self.held.count_batch(batch) + keys.size() + batch.num_rows() * PLACE
+    }
+
+    /// Adds a batch.
+    pub(super) fn push(&mut self, batch: RecordBatch, keys: Rows) {
+        self.rows += batch.num_rows();
+        self.keys.push(keys);
+        self.batches.push(batch);
+    }
+
+    /// The rows in order, in batches of at most `rows` rows and, as far as all rows are of about one size, of `bytes` bytes.
+    pub(super) fn sorted(self, schema: SchemaRef, rows: usize, bytes: usize) -> Sorted {
+        let each = (self.held.memory_usage() / self.rows.max(1)).max(1);
+        let places = Box::new(self.keys.sorted());
+        Sorted { schema, batches: self.batches, places, rows: (bytes / each).clamp(1, rows.max(1)), next: vec![] }
+    }
+}
+
+/// A run in order.
+pub(super) struct Sorted {
+    schema: SchemaRef,
+    batches: Vec<RecordBatch>,
+    places: Box<dyn ExactSizeIterator<Item = Place> + Send>,
+    rows: usize,
+    /// Places that have been taken and are not given yet.
+    next: Vec<(usize, usize)>,
+}
+
+impl Sorted {
+    /// The next rows; none at the end.
+    pub(super) fn next(&mut self) -> Result<Option<RecordBatch>> {
+        let more = self.rows.saturating_sub(self.next.len());
+        let places = self.places.by_ref().take(more);
+        self.next.extend(places.map(|place| (place.batch as usize, place.row as usize)));
+        let mut rows = self.next.len();
+        while rows > 0 {
+            match self.gather(&self.next[..rows]) {
+                // A few rows are much longer than the others, and lie together.
+                Err(ArrowError::OffsetOverflowError(_)) if rows > 1 => rows /= 2,
+                batch => {
+                    self.next.drain(..rows);
+                    return Ok(Some(batch?));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn gather(&self, places: &[(usize, usize)]) -> Result<RecordBatch, ArrowError> {
+        let column = |column: usize| {
+            let parts: Vec<&dyn Array> = self.batches.iter().map(|batch| batch.column(column).as_ref()).collect();
+            Ok(compact(interleave(&parts, places)?))
+        };
+        let columns: Vec<ArrayRef> = (0..self.schema.fields().len()).map(column).collect::<Result<_, ArrowError>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(places.len()));
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
+    }
+}
+
+/// Views refer to the buffers of all batches their rows are from.
+fn compact(column: ArrayRef) -> ArrayRef {
+    match column.data_type() {
+        DataType::Utf8View => Arc::new(column.as_string_view().gc()),
+        DataType::BinaryView => Arc::new(column.as_binary_view().gc()),
+        _ => column,
+    }
+}
