@@ -2,7 +2,10 @@
 
 use crate::grace::KeyTable;
 use crate::groups::Groups;
-use arrow::array::{Array, ArrayRef, ListArray, StructArray, UInt32Array};
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, ListArray, PrimitiveArray, StructArray, UInt32Array,
+    downcast_primitive,
+};
 use arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use arrow::compute::{interleave, take};
 use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
@@ -118,11 +121,16 @@ impl Cogroup {
 
 /// Values in the order of their keys' numbers.
 struct Sorted {
-    arrays: Vec<ArrayRef>,
-    /// Array and row of each value.
-    places: Vec<(usize, usize)>,
+    values: Placed,
     /// Where the values of each key begin, and the end of the last.
     ends: Vec<usize>,
+}
+
+enum Placed {
+    /// Moved already: numbers and the like are smaller than their places.
+    There(ArrayRef),
+    /// Where they are: array and row.
+    At(Vec<ArrayRef>, Vec<(u32, u32)>),
 }
 
 impl Sorted {
@@ -135,24 +143,33 @@ impl Sorted {
             ends[key + 1] += ends[key];
         }
         let mut next = ends.clone();
-        let mut places = vec![(0, 0); ends[keys]];
-        for (array, numbers) in values.numbers.iter().enumerate() {
-            for (row, number) in numbers.iter().enumerate() {
-                let at = &mut next[*number as usize];
-                places[*at] = (array, row);
-                *at += 1;
+        let values = match moved(&values, &mut next) {
+            Some(moved) => Placed::There(moved),
+            None => {
+                let mut places = vec![(0, 0); ends[keys]];
+                for (array, numbers) in (0..).zip(&values.numbers) {
+                    for (row, number) in (0..).zip(numbers) {
+                        let at = &mut next[*number as usize];
+                        places[*at] = (array, row);
+                        *at += 1;
+                    }
+                }
+                Placed::At(values.arrays, places)
             }
-        }
-        Self { arrays: values.arrays, places, ends }
+        };
+        Self { values, ends }
     }
 
     fn lists(&self, element: &FieldRef, from: usize, to: usize) -> Result<ListArray> {
         let (start, end) = (self.ends[from], self.ends[to]);
-        let values = if self.arrays.is_empty() {
-            arrow::array::new_empty_array(element.data_type())
-        } else {
-            let arrays: Vec<&dyn Array> = self.arrays.iter().map(AsRef::as_ref).collect();
-            interleave(&arrays, &self.places[start..end])?
+        let values = match &self.values {
+            Placed::There(values) => values.slice(start, end - start),
+            Placed::At(arrays, _) if arrays.is_empty() => arrow::array::new_empty_array(element.data_type()),
+            Placed::At(arrays, places) => {
+                let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
+                let places = places[start..end].iter().map(|(array, row)| (*array as usize, *row as usize));
+                interleave(&arrays, &places.collect::<Vec<_>>())?
+            }
         };
         let offsets = self.ends[from..=to].iter().map(|end| i32::try_from(end - start));
         let Ok(offsets) = offsets.collect::<Result<Vec<i32>, _>>() else {
@@ -162,6 +179,35 @@ impl Sorted {
         };
         let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
         Ok(ListArray::try_new(Arc::clone(element), offsets, values, None)?)
+    }
+}
+
+/// Values that are numbers or the like, each at the next place of its key. None for others, and if some are NULL.
+fn moved(values: &Values, next: &mut [usize]) -> Option<ArrayRef> {
+    fn of<T: ArrowPrimitiveType>(values: &Values, next: &mut [usize], kind: &DataType) -> ArrayRef {
+        let total = values.arrays.iter().map(|array| array.len()).sum();
+        let mut moved = vec![T::Native::default(); total];
+        for (array, numbers) in values.arrays.iter().zip(&values.numbers) {
+            for (value, number) in array.as_primitive::<T>().values().iter().zip(numbers) {
+                let at = &mut next[*number as usize];
+                moved[*at] = *value;
+                *at += 1;
+            }
+        }
+        Arc::new(PrimitiveArray::<T>::new(moved.into(), None).with_data_type(kind.clone()))
+    }
+    macro_rules! of {
+        ($kind:ty, $data_type:expr) => {
+            Some(of::<$kind>(values, next, $data_type))
+        };
+    }
+    if values.arrays.iter().any(|array| array.null_count() > 0) {
+        return None;
+    }
+    let kind = values.arrays.first()?.data_type();
+    downcast_primitive! {
+        kind => (of, kind),
+        _ => None,
     }
 }
 

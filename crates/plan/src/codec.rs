@@ -149,7 +149,7 @@ impl DparkCodec {
             Node::ParquetWrite { dir: dir.to_path_buf(), options: options.to_vec() }
         } else if let Some(sort) = node.downcast_ref::<SortRunsExec>() {
             let keys = sort.sort().expr().iter().map(|key| exprs.encode_key(key)).collect::<Result<_>>()?;
-            Node::Sort { keys, preserve_partitioning: sort.sort().preserve_partitioning() }
+            Node::Sort { keys, preserve_partitioning: sort.sort().preserve_partitioning(), kept: sort.kept() }
         } else if let Some(scan) = node.downcast_ref::<CompressedScanExec>() {
             Node::CompressedScan { compression: scan.compression() }
         } else {
@@ -173,7 +173,7 @@ enum Node {
     Closure { mapping: Mapping, payloads: Option<Vec<Vec<u8>>>, steps: Vec<WireStep> },
     ParquetWrite { dir: PathBuf, options: Vec<(String, String)> },
     CompressedScan { compression: String },
-    Sort { keys: Vec<SortKey>, preserve_partitioning: bool },
+    Sort { keys: Vec<SortKey>, preserve_partitioning: bool, kept: Option<Vec<(usize, String)>> },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -335,15 +335,16 @@ impl PhysicalExtensionCodec for DparkCodec {
                 })
             }
             Node::CompressedScan { compression } => CompressedScanExec::unwrap(&input()?, &compression)?,
-            Node::Sort { keys, preserve_partitioning } => {
+            Node::Sort { keys, preserve_partitioning, kept } => {
                 let input = input()?;
                 let Some(ordering) = exprs.decode_ordering(&keys, &input.schema(), context)? else {
                     return internal_err!("a sort has no keys");
                 };
                 let sort = SortExec::new(ordering, input).with_preserve_partitioning(preserve_partitioning);
-                match SortRunsExec::over(&sort) {
-                    Some(sort) => Arc::new(sort),
-                    None => internal_err!("rows cannot be sorted by {}", sort.expr())?,
+                match (SortRunsExec::over(&sort), kept) {
+                    (Some(sort), None) => Arc::new(sort),
+                    (Some(sort), Some(kept)) => Arc::new(sort.keeping(kept)?),
+                    (None, _) => internal_err!("rows cannot be sorted by {}", sort.expr())?,
                 }
             }
             Node::ParquetWrite { dir, options } => Arc::new(ParquetWriteExec::new(input()?, dir, options)),

@@ -119,7 +119,7 @@ impl Lowering<'_> {
         }
         if let Some(sort) = plan.downcast_ref::<LocalSortExec>() {
             let input = self.node(Arc::clone(sort.input()), scope)?;
-            return Ok(sort.sort(input));
+            return sort.sort(input);
         }
         if let Some(gather) = plan.downcast_ref::<GatherExec>() {
             return self.node(Arc::clone(gather.input()), scope);

@@ -316,13 +316,6 @@ impl<T: Row> Rdd<T> {
                 Ok(Arc::new(UInt64Array::from(hashes)))
             })
         };
-        let plain = |task: BatchTask| {
-            let schema = Arc::clone(&task.schema);
-            each_batch(task, move |batch| {
-                let columns = batch.columns().iter().take(batch.num_columns() - 1).cloned();
-                Ok(RecordBatch::try_new(Arc::clone(&schema), columns.collect())?)
-            })
-        };
         let mut settled: Self = self.made(|input| {
             let rows = schema_of::<T>();
             let hash = [Arc::new(Field::new("_hash", DataType::UInt64, false))];
@@ -331,8 +324,8 @@ impl<T: Row> Rdd<T> {
             let function = super::function::<T, _>(hashed);
             let none = || Arc::from([]);
             let hashed = Dataset::closure(vec![input], Mapping::Same, Arc::new(schema), function, none(), true)?;
-            let sorted = Dataset::sorted(hashed, vec![(rows.fields().len(), SortOptions::default())]);
-            Dataset::closure(vec![sorted], Mapping::Same, rows, super::function::<T, _>(plain), none(), true)
+            let hash = rows.fields().len();
+            Dataset::sorted_keeping(hashed, vec![(hash, SortOptions::default())], (0..hash).collect())
         });
         settled.partitions = self.partitions;
         settled

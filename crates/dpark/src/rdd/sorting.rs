@@ -118,17 +118,17 @@ impl<K: Row, T: Row> Rdd<(K, T)> {
             let schema = dpark_operators::combine::keyed_schema(&key, &value);
             let ready =
                 Dataset::closure(vec![input], Mapping::Same, schema, function::<F, _>(body), Arc::from([]), false)?;
-            Ok(Dataset::sorted(ready, vec![(0, SortOptions { descending, nulls_first: !descending })]))
+            Dataset::sorted_keeping(ready, vec![(0, SortOptions { descending, nulls_first: !descending })], vec![1])
         }))
     }
 }
 
-/// Keyed batches of which only the value is of a known type.
+/// Batches of one column, the values.
 struct Sorted<T>(Rdd<T>);
 
 impl<T: Row> Sorted<T> {
     fn values_of_sorted(self) -> Rdd<T> {
-        let body = move |task| column::<T>(task, 1);
+        let body = move |task| column::<T>(task, 0);
         self.0.step(&body, body, Argument::none(), false)
     }
 }

@@ -221,7 +221,8 @@ pub(super) fn keyed(schema: &SchemaRef, partitions: usize) -> Partitioning {
 /// Into how many partitions the rows are divided by the hash of their first column, if they are. Only operators of data sets are
 /// believed: DataFusion's optimizer may still take out an exchange below, that nothing of its own asks for.
 pub(crate) fn keyed_partitions(plan: &Arc<dyn ExecutionPlan>) -> Option<usize> {
-    if plan.is::<CooperativeExec>() || plan.is::<NeedsExec>() || plan.is::<LocalSortExec>() {
+    let sorts = plan.downcast_ref::<LocalSortExec>().is_some_and(LocalSortExec::keeps_key);
+    if plan.is::<CooperativeExec>() || plan.is::<NeedsExec>() || sorts {
         return plan.children().first().and_then(|input| keyed_partitions(input));
     }
     let ours = plan.is::<ClosureExec>() || plan.is::<ExchangeExec>();

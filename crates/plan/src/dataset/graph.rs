@@ -58,6 +58,8 @@ pub enum Kind {
         input: Arc<Dataset>,
         /// Columns to sort by.
         keys: Vec<(usize, SortOptions)>,
+        /// The columns that are left, if not all.
+        kept: Option<Vec<usize>>,
     },
     /// The same rows, computed with other means.
     Needing {
@@ -155,7 +157,13 @@ impl Dataset {
 
     /// The rows of `input`, sorted within each partition.
     pub fn sorted(input: Arc<Dataset>, keys: Vec<(usize, SortOptions)>) -> Arc<Self> {
-        Self::new(Arc::clone(&input.schema), Arc::clone(&input.df_schema), Kind::Sorted { input, keys })
+        Self::new(Arc::clone(&input.schema), Arc::clone(&input.df_schema), Kind::Sorted { input, keys, kept: None })
+    }
+
+    /// The same of which only the columns `kept` are left: what rows are sorted by need not be moved with them.
+    pub fn sorted_keeping(input: Arc<Dataset>, keys: Vec<(usize, SortOptions)>, kept: Vec<usize>) -> Result<Arc<Self>> {
+        let schema = Arc::new(input.schema.project(&kept)?);
+        Self::of(schema, Kind::Sorted { input, keys, kept: Some(kept) })
     }
 
     /// The rows of `input`, computed with `needs`.

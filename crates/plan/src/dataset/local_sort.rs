@@ -1,16 +1,21 @@
 //! [`LocalSortExec`]: each partition sorted by itself.
 //!
-//! The lowering puts DataFusion's sort in its place, which spills. Before that, DataFusion's optimizer would take out a
+//! The lowering puts a [sort](crate::sort) in its place. Before that, DataFusion's optimizer would take out a
 //! sort that no operator above says it needs.
 
+use super::closure::{keyed, keyed_partitions};
 use arrow::compute::SortOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::{LexOrdering, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties,
+};
 use std::fmt;
 use std::sync::Arc;
 
@@ -19,12 +24,30 @@ use std::sync::Arc;
 pub struct LocalSortExec {
     input: Arc<dyn ExecutionPlan>,
     keys: Vec<(usize, SortOptions)>,
+    kept: Option<Vec<usize>>,
+    properties: Arc<PlanProperties>,
 }
 
 impl LocalSortExec {
-    /// `input`, sorted by columns.
-    pub fn new(input: Arc<dyn ExecutionPlan>, keys: Vec<(usize, SortOptions)>) -> Self {
-        Self { input, keys }
+    /// `input`, sorted by columns, of which all or those of `kept` are left.
+    pub fn new(
+        input: Arc<dyn ExecutionPlan>,
+        keys: Vec<(usize, SortOptions)>,
+        kept: Option<Vec<usize>>,
+    ) -> Result<Self> {
+        let properties = match &kept {
+            None => Arc::clone(input.properties()),
+            Some(kept) => {
+                let schema = Arc::new(input.schema().project(kept)?);
+                let partitioning = match keyed_partitions(&input) {
+                    Some(partitions) if kept.first() == Some(&0) => keyed(&schema, partitions),
+                    _ => Partitioning::UnknownPartitioning(input.output_partitioning().partition_count()),
+                };
+                let eq = EquivalenceProperties::new(schema);
+                Arc::new(PlanProperties::new(eq, partitioning, EmissionType::Final, Boundedness::Bounded))
+            }
+        };
+        Ok(Self { input, keys, kept, properties })
     }
 
     /// Whose rows are sorted.
@@ -32,23 +55,33 @@ impl LocalSortExec {
         &self.input
     }
 
-    /// DataFusion's operator in its place, over `input`.
-    pub(crate) fn sort(&self, input: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+    /// Whether the first column stays the first.
+    pub(super) fn keeps_key(&self) -> bool {
+        self.kept.as_ref().is_none_or(|kept| kept.first() == Some(&0))
+    }
+
+    /// DataFusion's operators in its place, over `input`.
+    pub(crate) fn sort(&self, input: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
         let schema = input.schema();
-        let keys = self.keys.iter().filter_map(|(index, options)| {
-            let name = schema.fields().get(*index)?.name();
-            Some(PhysicalSortExpr { expr: Arc::new(Column::new(name, *index)), options: *options })
-        });
-        match LexOrdering::new(keys) {
+        let column = |index: usize| Arc::new(Column::new(schema.field(index).name(), index)) as Arc<dyn PhysicalExpr>;
+        let keys = self.keys.iter().map(|(index, options)| PhysicalSortExpr::new(column(*index), *options));
+        let sorted = match LexOrdering::new(keys) {
             Some(ordering) => Arc::new(SortExec::new(ordering, input).with_preserve_partitioning(true)),
             None => input,
-        }
+        };
+        let Some(kept) = &self.kept else { return Ok(sorted) };
+        let kept = kept.iter().map(|index| (column(*index), schema.field(*index).name().clone()));
+        Ok(Arc::new(ProjectionExec::try_new(kept.collect::<Vec<_>>(), sorted)?))
     }
 }
 
 impl DisplayAs for LocalSortExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "LocalSortExec: {:?}", self.keys)
+        write!(f, "LocalSortExec: {:?}", self.keys)?;
+        match &self.kept {
+            Some(kept) => write!(f, ", kept={kept:?}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -57,7 +90,7 @@ impl ExecutionPlan for LocalSortExec {
         "LocalSortExec"
     }
     fn properties(&self) -> &Arc<PlanProperties> {
-        self.input.properties()
+        &self.properties
     }
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
         vec![&self.input]
@@ -70,7 +103,7 @@ impl ExecutionPlan for LocalSortExec {
     }
     fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
         match (children.pop(), children.is_empty()) {
-            (Some(input), true) => Ok(Arc::new(Self::new(input, self.keys.clone()))),
+            (Some(input), true) => Ok(Arc::new(Self::new(input, self.keys.clone(), self.kept.clone())?)),
             _ => internal_err!("LocalSortExec takes one child"),
         }
     }

@@ -1,6 +1,7 @@
 //! [`SortRunsExec`], which stands in the place of DataFusion's `SortExec` in stages.
 
 use super::keys::Encoder;
+use super::run::project;
 use super::sorter::{Shape, sort};
 use crate::scalar;
 use arrow::datatypes::{DataType, Schema};
@@ -9,14 +10,16 @@ use datafusion::common::{Result, internal_err};
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet, SpillMetrics};
+use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::spill::SpillManager;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, InputDistributionRequirements, PlanProperties,
 };
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use std::fmt;
 use std::sync::Arc;
 
@@ -25,6 +28,8 @@ use std::sync::Arc;
 pub struct SortRunsExec {
     /// What is sorted by what.
     sort: Arc<SortExec>,
+    /// The columns that are left, if not all: what rows are sorted by need not be moved with them.
+    projection: Option<Arc<ProjectionExec>>,
     metrics: ExecutionPlanMetricsSet,
 }
 
@@ -32,7 +37,11 @@ impl SortRunsExec {
     /// The plan with this operator in the places of DataFusion's that sort all rows of a type that it can sort.
     pub(crate) fn replace(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|node| {
-            Ok(match node.downcast_ref::<SortExec>().and_then(Self::over) {
+            let sort = match node.downcast_ref::<ProjectionExec>() {
+                Some(projection) => projection.input().downcast_ref::<Self>().and_then(|sort| sort.under(projection)),
+                None => node.downcast_ref::<SortExec>().and_then(Self::over),
+            };
+            Ok(match sort {
                 Some(sort) => Transformed::yes(Arc::new(sort) as Arc<dyn ExecutionPlan>),
                 None => Transformed::no(node),
             })
@@ -47,7 +56,33 @@ impl SortRunsExec {
         // The value of a scalar subquery is known only to operators that DataFusion encodes.
         let is_plain = !sort.expr().iter().any(|key| scalar::contains_value(&key.expr));
         let can = is_all && is_plain && Encoder::fields(sort.expr(), &schema).is_some() && is_gathered(&schema);
-        can.then(|| Self { sort: Arc::new(sort.clone()), metrics: ExecutionPlanMetricsSet::new() })
+        can.then(|| Self { sort: Arc::new(sort.clone()), projection: None, metrics: ExecutionPlanMetricsSet::new() })
+    }
+
+    /// The same in the place of a projection above, if that only chooses columns.
+    fn under(&self, projection: &ProjectionExec) -> Option<Self> {
+        let columns = projection.expr().iter().map(|kept| kept.expr.downcast_ref::<Column>().map(Column::index));
+        let columns = columns.collect::<Option<Vec<_>>>().filter(|_| self.projection.is_none())?;
+        let names = projection.expr().iter().map(|kept| kept.alias.clone());
+        self.keeping(columns.into_iter().zip(names).collect()).ok()
+    }
+
+    /// The same of which only some columns are left, under the given names.
+    pub(crate) fn keeping(&self, columns: Vec<(usize, String)>) -> Result<Self> {
+        let schema = self.sort.schema();
+        let column = |(index, alias): (usize, String)| {
+            let name = schema.fields().get(index).map_or("", |field| field.name());
+            ProjectionExpr { expr: Arc::new(Column::new(name, index)), alias }
+        };
+        let columns = columns.into_iter().map(column);
+        let projection = ProjectionExec::try_new(columns, Arc::clone(&self.sort) as Arc<dyn ExecutionPlan>)?;
+        Ok(Self { projection: Some(Arc::new(projection)), ..self.clone() })
+    }
+
+    /// The columns that are left and their names, if not all with their own.
+    pub(crate) fn kept(&self) -> Option<Vec<(usize, String)>> {
+        let kept = |kept: &ProjectionExpr| Some((kept.expr.downcast_ref::<Column>()?.index(), kept.alias.clone()));
+        self.projection.as_ref()?.expr().iter().map(kept).collect()
     }
 
     /// DataFusion's operator that does the same.
@@ -77,7 +112,14 @@ fn is_gathered(schema: &Schema) -> bool {
 impl DisplayAs for SortRunsExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
         let preserve = self.sort.preserve_partitioning();
-        write!(f, "SortRunsExec: expr=[{}], preserve_partitioning=[{preserve}]", self.sort.expr())
+        write!(f, "SortRunsExec: expr=[{}], preserve_partitioning=[{preserve}]", self.sort.expr())?;
+        match self.kept() {
+            Some(kept) => {
+                let names: Vec<_> = kept.into_iter().map(|(index, name)| format!("{name}@{index}")).collect();
+                write!(f, ", projection=[{}]", names.join(", "))
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -86,7 +128,10 @@ impl ExecutionPlan for SortRunsExec {
         "SortRunsExec"
     }
     fn properties(&self) -> &Arc<PlanProperties> {
-        self.sort.properties()
+        match &self.projection {
+            Some(projection) => projection.properties(),
+            None => self.sort.properties(),
+        }
     }
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
         self.sort.children()
@@ -110,7 +155,11 @@ impl ExecutionPlan for SortRunsExec {
         let [input] = children.as_slice() else { return internal_err!("SortRunsExec takes one child") };
         let sort = SortExec::new(self.sort.expr().clone(), Arc::clone(input));
         let sort = sort.with_preserve_partitioning(self.sort.preserve_partitioning());
-        Ok(Arc::new(Self { sort: Arc::new(sort), metrics: ExecutionPlanMetricsSet::new() }))
+        let all = Self { sort: Arc::new(sort), projection: None, metrics: ExecutionPlanMetricsSet::new() };
+        Ok(Arc::new(match self.kept() {
+            Some(kept) => all.keeping(kept)?,
+            None => all,
+        }))
     }
     fn metrics(&self) -> Option<MetricsSet> {
         Some(self.metrics.clone_inner())
@@ -118,10 +167,15 @@ impl ExecutionPlan for SortRunsExec {
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let input = self.sort.input();
         let rows = input.execute(partition, Arc::clone(&context))?;
+        let kept = self.kept().map(|kept| kept.into_iter().map(|(index, _)| index).collect::<Vec<_>>());
+        let output = self.schema();
         if input.equivalence_properties().ordering_satisfy(self.sort.expr().clone())? {
-            return Ok(rows);
+            let Some(kept) = kept else { return Ok(rows) };
+            let schema = Arc::clone(&output);
+            let rows = rows.map(move |batch| Ok(project(&batch?, &kept, &schema)?));
+            return Ok(Box::pin(RecordBatchStreamAdapter::new(output, rows)));
         }
-        let schema = self.schema();
+        let schema = input.schema();
         let Some(fields) = Encoder::fields(self.sort.expr(), &schema) else {
             return internal_err!("rows cannot be sorted by {}", self.sort.expr());
         };
@@ -129,7 +183,9 @@ impl ExecutionPlan for SortRunsExec {
         let spills = SpillManager::new(context.runtime_env(), files, Arc::clone(&schema));
         let config = context.session_config();
         let shape = Shape {
-            schema: Arc::clone(&schema),
+            schema,
+            output: Arc::clone(&output),
+            kept,
             keys: Encoder::new(self.sort.expr().clone(), fields)?,
             rows: config.batch_size(),
             spills: spills.with_compression_type(config.spill_compression()),
@@ -137,6 +193,6 @@ impl ExecutionPlan for SortRunsExec {
         };
         let memory = MemoryConsumer::new(format!("sort[{partition}]")).with_can_spill(true);
         let sorted = sort(shape, rows, memory.register(context.memory_pool()));
-        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::once(sorted).try_flatten())))
+        Ok(Box::pin(RecordBatchStreamAdapter::new(output, futures::stream::once(sorted).try_flatten())))
     }
 }

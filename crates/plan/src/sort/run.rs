@@ -41,18 +41,25 @@ impl Run {
         self.batches.push(batch);
     }
 
-    /// The rows in order, in batches of at most `rows` rows and, as far as all rows are of about one size, of `bytes` bytes.
-    pub(super) fn sorted(self, schema: SchemaRef, rows: usize, bytes: usize) -> Sorted {
+    /// The rows in order, of `schema`, for which columns are `kept` if not all; in batches of at most `rows` rows and, as far as all
+    /// rows are of about one size, of `bytes` bytes.
+    pub(super) fn sorted(mut self, schema: SchemaRef, kept: Option<Vec<usize>>, rows: usize, bytes: usize) -> Sorted {
         let each = (self.held.memory_usage() / self.rows.max(1)).max(1);
         let places = Box::new(self.keys.sorted());
-        Sorted { schema, batches: self.batches, places, rows: (bytes / each).clamp(1, rows.max(1)), next: vec![] }
+        // What is not kept is not needed any more.
+        self.keys = Keys::default();
+        let kept = kept.unwrap_or_else(|| (0..schema.fields().len()).collect());
+        let columns =
+            kept.into_iter().map(|column| self.batches.iter().map(|batch| Arc::clone(batch.column(column))).collect());
+        Sorted { schema, columns: columns.collect(), places, rows: (bytes / each).clamp(1, rows.max(1)), next: vec![] }
     }
 }
 
 /// A run in order.
 pub(super) struct Sorted {
     schema: SchemaRef,
-    batches: Vec<RecordBatch>,
+    /// By column and batch.
+    columns: Vec<Vec<ArrayRef>>,
     places: Box<dyn ExactSizeIterator<Item = Place> + Send>,
     rows: usize,
     /// Places that have been taken and are not given yet.
@@ -80,11 +87,11 @@ impl Sorted {
     }
 
     fn gather(&self, places: &[(usize, usize)]) -> Result<RecordBatch, ArrowError> {
-        let column = |column: usize| {
-            let parts: Vec<&dyn Array> = self.batches.iter().map(|batch| batch.column(column).as_ref()).collect();
+        let column = |parts: &Vec<ArrayRef>| {
+            let parts: Vec<&dyn Array> = parts.iter().map(|part| part.as_ref()).collect();
             Ok(compact(interleave(&parts, places)?))
         };
-        let columns: Vec<ArrayRef> = (0..self.schema.fields().len()).map(column).collect::<Result<_, ArrowError>>()?;
+        let columns: Vec<ArrayRef> = self.columns.iter().map(column).collect::<Result<_, ArrowError>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(places.len()));
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
     }
@@ -97,4 +104,11 @@ fn compact(column: ArrayRef) -> ArrayRef {
         DataType::BinaryView => Arc::new(column.as_binary_view().gc()),
         _ => column,
     }
+}
+
+/// Some columns of a batch, as `schema` names them.
+pub(super) fn project(batch: &RecordBatch, kept: &[usize], schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    let columns = kept.iter().map(|column| Arc::clone(batch.column(*column))).collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
 }

@@ -2,7 +2,7 @@
 
 use super::keys::Encoder;
 use super::merge::{Spilled, merge};
-use super::run::Run;
+use super::run::{Run, project};
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -12,8 +12,8 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::physical_plan::metrics::{BaselineMetrics, RecordOutput};
 use datafusion::physical_plan::spill::SpillManager;
-use futures::TryStreamExt;
 use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 use std::sync::Arc;
 
 /// Bytes of a batch that is given, at most.
@@ -28,6 +28,9 @@ const FLOOR: usize = 1 << 20;
 /// What is sorted, and how.
 pub(super) struct Shape {
     pub(super) schema: SchemaRef,
+    /// What is given, and which columns that are, if not all.
+    pub(super) output: SchemaRef,
+    pub(super) kept: Option<Vec<usize>>,
     pub(super) keys: Encoder,
     /// Rows of a batch.
     pub(super) rows: usize,
@@ -111,7 +114,7 @@ impl Sorter {
     fn spill(&mut self) -> Result<()> {
         let run = std::mem::take(&mut self.run);
         if !run.is_empty() {
-            let mut sorted = run.sorted(Arc::clone(&self.shape.schema), self.shape.rows, WRITTEN);
+            let mut sorted = run.sorted(Arc::clone(&self.shape.schema), None, self.shape.rows, WRITTEN);
             let mut write = Spilled::writer(&self.shape)?;
             while let Some(batch) = sorted.next()? {
                 write(Some(&batch))?;
@@ -128,7 +131,7 @@ impl Sorter {
         if self.spilled.is_empty() {
             let sorted = {
                 let _timer = time.timer();
-                self.run.sorted(Arc::clone(&self.shape.schema), self.shape.rows, GIVEN)
+                self.run.sorted(Arc::clone(&self.shape.output), self.shape.kept, self.shape.rows, GIVEN)
             };
             let state = (sorted, self.reservation, self.shape.metrics);
             let batches = futures::stream::try_unfold(state, |(mut sorted, memory, metrics)| async move {
@@ -142,11 +145,16 @@ impl Sorter {
         }
         self.spill()?;
         let merged = merge(&self.shape, self.spilled, &self.reservation).await?;
-        let (memory, metrics) = (self.reservation, self.shape.metrics);
+        let Shape { output, kept, metrics, .. } = self.shape;
         // What the merge takes is given back when its last batch was taken.
-        Ok(Box::pin(merged.map_ok(move |batch| {
+        let memory = self.reservation;
+        Ok(Box::pin(merged.map(move |batch| {
             let _ = &memory;
-            batch.record_output(&metrics)
+            let batch = match &kept {
+                Some(kept) => project(&batch?, kept, &output)?,
+                None => batch?,
+            };
+            Ok(batch.record_output(&metrics))
         })))
     }
 }
