@@ -12,6 +12,7 @@
 //! first bytes of its keys, and a sort never has more than its share.
 
 mod exec;
+mod gather;
 mod keys;
 mod merge;
 mod run;

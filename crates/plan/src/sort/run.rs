@@ -1,9 +1,9 @@
 //! [`Run`]: rows in memory that are sorted together.
 
+use super::gather::gather;
 use super::keys::{Keys, Place};
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::compute::interleave;
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::array::ArrayRef;
+use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use arrow::row::Rows;
@@ -87,22 +87,10 @@ impl Sorted {
     }
 
     fn gather(&self, places: &[(usize, usize)]) -> Result<RecordBatch, ArrowError> {
-        let column = |parts: &Vec<ArrayRef>| {
-            let parts: Vec<&dyn Array> = parts.iter().map(|part| part.as_ref()).collect();
-            Ok(compact(interleave(&parts, places)?))
-        };
-        let columns: Vec<ArrayRef> = self.columns.iter().map(column).collect::<Result<_, ArrowError>>()?;
+        let columns = self.columns.iter().map(|parts| gather(parts, places));
+        let columns: Vec<ArrayRef> = columns.collect::<Result<_, ArrowError>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(places.len()));
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
-    }
-}
-
-/// Views refer to the buffers of all batches their rows are from.
-fn compact(column: ArrayRef) -> ArrayRef {
-    match column.data_type() {
-        DataType::Utf8View => Arc::new(column.as_string_view().gc()),
-        DataType::BinaryView => Arc::new(column.as_binary_view().gc()),
-        _ => column,
     }
 }
 
