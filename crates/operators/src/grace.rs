@@ -190,7 +190,7 @@ impl Pieces {
             let mut any = false;
             for (files, manager) in self.files.iter_mut().zip(&self.managers) {
                 let file = match files.get_mut(piece).and_then(Option::as_mut) {
-                    Some(file) => file(None)?,
+                    Some(file) => file(None)?.1,
                     None => None,
                 };
                 inputs.push(match file {

@@ -231,7 +231,10 @@ fn type_has(t: &DataType, test: &dyn Fn(&DataType) -> bool) -> bool {
 }
 
 /// Copies the bytes of view columns that use only part of the buffers they hold: IPC would write the whole buffers.
-pub(crate) fn compact(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+///
+/// # Errors
+/// None that valid batches could cause.
+pub fn compact(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     let mut changed = false;
     let mut columns = Vec::with_capacity(batch.num_columns());
     for column in batch.columns() {

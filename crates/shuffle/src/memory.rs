@@ -102,7 +102,7 @@ impl Drop for Reservation {
 
 /// Bytes the rows of a batch need. A slice counts only its own rows: a stream of 8192-row slices of one large batch
 /// must not be charged the large batch each time.
-pub(crate) fn batch_bytes(batch: &RecordBatch) -> usize {
+pub fn batch_bytes(batch: &RecordBatch) -> usize {
     batch.columns().iter().map(array_bytes).sum::<usize>().max(1)
 }
 

@@ -11,6 +11,7 @@ use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_plan::coop::make_cooperative;
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet, SpillMetrics};
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::sorts::sort::SortExec;
@@ -64,7 +65,9 @@ impl SortRunsExec {
         let columns = projection.expr().iter().map(|kept| kept.expr.downcast_ref::<Column>().map(Column::index));
         let columns = columns.collect::<Option<Vec<_>>>().filter(|_| self.projection.is_none())?;
         let names = projection.expr().iter().map(|kept| kept.alias.clone());
-        self.keeping(columns.into_iter().zip(names).collect()).ok()
+        let merged = self.keeping(columns.into_iter().zip(names).collect()).ok()?;
+        // Not if the projection gives columns metadata.
+        (merged.schema() == projection.schema()).then_some(merged)
     }
 
     /// The same of which only some columns are left, under the given names.
@@ -193,6 +196,8 @@ impl ExecutionPlan for SortRunsExec {
         };
         let memory = MemoryConsumer::new(format!("sort[{partition}]")).with_can_spill(true);
         let sorted = sort(shape, rows, memory.register(context.memory_pool()));
-        Ok(Box::pin(RecordBatchStreamAdapter::new(output, futures::stream::once(sorted).try_flatten())))
+        let sorted = RecordBatchStreamAdapter::new(output, futures::stream::once(sorted).try_flatten());
+        // What is in memory is always ready, but a task that reads it may be cancelled.
+        Ok(make_cooperative(Box::pin(sorted)))
     }
 }

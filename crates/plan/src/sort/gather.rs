@@ -13,22 +13,15 @@ const TOGETHER: usize = 32;
 
 /// The values of one column at `places`: batch and row of each.
 pub(super) fn gather(parts: &[ArrayRef], places: &[(usize, usize)]) -> Result<ArrayRef, ArrowError> {
-    let kind = parts.first().map(|part| part.data_type());
     if parts.iter().all(|part| part.null_count() == 0) {
-        match kind {
+        match parts.first().map(|part| part.data_type()) {
             Some(DataType::Utf8) => return bytes::<Utf8Type>(parts, places),
             Some(DataType::Binary) => return bytes::<BinaryType>(parts, places),
             _ => {}
         }
     }
     let parts: Vec<&dyn Array> = parts.iter().map(|part| part.as_ref()).collect();
-    let column = interleave(&parts, places)?;
-    // Views refer to the buffers of all batches their rows are from.
-    Ok(match kind {
-        Some(DataType::Utf8View) => Arc::new(column.as_string_view().gc()),
-        Some(DataType::BinaryView) => Arc::new(column.as_binary_view().gc()),
-        _ => column,
-    })
+    interleave(&parts, places)
 }
 
 /// Text and bytes without NULLs. Values lie anywhere in memory, so that each is waited for. The first and the last byte of a few are

@@ -141,6 +141,10 @@ impl Keys {
             key if key.starts_with(&first[..shared]) => shared,
             key => alike(&first[..shared], key),
         });
+        if shared == first.len() {
+            // No key is the beginning of another, so all of them are the same.
+            return usize::MAX;
+        }
         for numbered in places.iter_mut() {
             let place = numbered.place();
             *numbered = Numbered::new(number(&rest(place)[shared..]), place);
@@ -208,6 +212,18 @@ mod tests {
         places.sort();
         places.dedup();
         assert_eq!(places.len(), all.len());
+    }
+
+    #[test]
+    fn many_equal_keys_beside_a_long_one() {
+        let long = "x".repeat(1 << 20);
+        let texts =
+            (0..200_000).map(|n| if n == 7 { Some(long.as_str()) } else { [None, Some(""), Some("ok")][n % 3] });
+        let order =
+            sorted(&[vec![Arc::new(texts.collect::<StringArray>()) as ArrayRef]], &[SortOptions::new(false, true)]);
+        assert_eq!(order.len(), 200_000);
+        assert_eq!(order.last().map(|place| place.row), Some(7));
+        assert!(order.windows(2).all(|pair| pair[1].row == 7 || pair[0].row % 3 <= pair[1].row % 3));
     }
 
     #[test]

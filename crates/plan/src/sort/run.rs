@@ -9,6 +9,7 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use arrow::row::Rows;
 use datafusion::common::Result;
 use datafusion::common::utils::memory::RecordBatchMemoryCounter;
+use dpark_shuffle::{batch_bytes, compact};
 use std::sync::Arc;
 
 /// Bytes of a place while places are sorted.
@@ -20,8 +21,11 @@ pub(super) struct Run {
     batches: Vec<RecordBatch>,
     keys: Keys,
     rows: usize,
-    /// Bytes of the batches, which may share buffers.
+    /// Bytes that the rows need.
+    needed: usize,
+    /// Bytes that are held for them, in buffers which batches may share.
     held: RecordBatchMemoryCounter,
+    key_bytes: usize,
 }
 
 impl Run {
@@ -34,9 +38,16 @@ impl Run {
         self.held.count_batch(batch) + keys.size() + batch.num_rows() * PLACE
     }
 
+    /// Bytes that are free when the run is in order.
+    pub(super) fn key_bytes(&self) -> usize {
+        self.key_bytes
+    }
+
     /// Adds a batch.
     pub(super) fn push(&mut self, batch: RecordBatch, keys: Rows) {
         self.rows += batch.num_rows();
+        self.needed += batch_bytes(&batch);
+        self.key_bytes += keys.size();
         self.keys.push(keys);
         self.batches.push(batch);
     }
@@ -44,14 +55,14 @@ impl Run {
     /// The rows in order, of `schema`, for which columns are `kept` if not all; in batches of at most `rows` rows and, as far as all
     /// rows are of about one size, of `bytes` bytes.
     pub(super) fn sorted(mut self, schema: SchemaRef, kept: Option<Vec<usize>>, rows: usize, bytes: usize) -> Sorted {
-        let each = (self.held.memory_usage() / self.rows.max(1)).max(1);
+        let rows = rows_of(bytes, self.needed, self.rows).min(rows);
         let places = Box::new(self.keys.sorted());
         // What is not kept is not needed any more.
         self.keys = Keys::default();
         let kept = kept.unwrap_or_else(|| (0..schema.fields().len()).collect());
         let columns =
             kept.into_iter().map(|column| self.batches.iter().map(|batch| Arc::clone(batch.column(column))).collect());
-        Sorted { schema, columns: columns.collect(), places, rows: (bytes / each).clamp(1, rows.max(1)), next: vec![] }
+        Sorted { schema, columns: columns.collect(), places, rows, next: vec![] }
     }
 }
 
@@ -90,8 +101,14 @@ impl Sorted {
         let columns = self.columns.iter().map(|parts| gather(parts, places));
         let columns: Vec<ArrayRef> = columns.collect::<Result<_, ArrowError>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(places.len()));
-        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
+        // Views refer to the buffers of all batches their rows are from.
+        compact(&RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
     }
+}
+
+/// How many rows have about so many bytes, at least one, if `rows` have `all`.
+pub(super) fn rows_of(bytes: usize, all: usize, rows: usize) -> usize {
+    (bytes / (all / rows.max(1)).max(1)).max(1)
 }
 
 /// Some columns of a batch, as `schema` names them.
