@@ -245,6 +245,18 @@ impl Context {
         }
     }
 
+    /// The same for jobs that run beside an action.
+    pub(crate) fn aside(&self) -> Result<Self, DataFusionError> {
+        let mut session = self.session.state();
+        TaskOptions::set_aside(session.config_mut());
+        Self::of(session)
+    }
+
+    /// Whether its jobs run beside an action.
+    pub(crate) fn is_aside(&self) -> bool {
+        TaskOptions::is_aside(&self.session.copied_config())
+    }
+
     /// See `task.error_budget`.
     pub(crate) fn error_budget(&self) -> Option<f64> {
         self.error_budget

@@ -72,7 +72,7 @@ pub use progress::Progress;
 
 /// What most programs use.
 pub mod prelude {
-    pub use crate::rdd::{DataFrameExt, Emit, Key, Out, Rdd, Row};
+    pub use crate::rdd::{DataFrameExt, Emit, Key, Out, Rdd, Row, Total};
     pub use crate::shared::{Accumulate, Accumulator, Broadcast, Max, Min, Rows};
     pub use crate::udf::{AggregateFunction, ScalarFunction, TableFunction};
     pub use crate::{Context, DataFrame};

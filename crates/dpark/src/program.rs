@@ -3,10 +3,13 @@
 use crate::context::{Context, init};
 use crate::error::{Error, Result};
 use std::ffi::OsString;
+use tracing_subscriber::EnvFilter;
 
 /// Runs a program: reads the master (`-m`, `--master`), options (`--conf key=value`) and the error budget (`--err`) from the
 /// command line, starts a context, runs `body` and ends the context in good order. What else is on the command line is the
 /// program's: see [`Context::args`].
+///
+/// Warnings, such as rows that were left out within the error budget, go to standard error; `RUST_LOG` asks for more or less.
 ///
 /// Turns the process into a worker instead when it was started as one, so nothing should stand before it in `main`.
 ///
@@ -23,6 +26,7 @@ use std::ffi::OsString;
 /// ```
 pub fn main<F: AsyncFnOnce(Context) -> Result<()>>(body: F) -> Result<()> {
     init();
+    log();
     let line = CommandLine::of(std::env::args_os().skip(1))?;
     let mut builder = Context::builder().args(line.rest);
     if let Some(master) = line.master {
@@ -41,6 +45,16 @@ pub fn main<F: AsyncFnOnce(Context) -> Result<()>>(body: F) -> Result<()> {
         ctx.stop().await;
         done
     })
+}
+
+/// Tells on standard error what a user should know: rows that were left out, executors that were lost. `RUST_LOG` asks for more or
+/// less.
+fn log() {
+    let usual = || EnvFilter::new("error,dpark=warn,dpark::shared=info");
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| usual());
+    // Not if the program has its own.
+    let _ =
+        tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).try_init();
 }
 
 /// What is for the engine, and the rest.

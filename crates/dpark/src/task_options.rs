@@ -11,18 +11,35 @@ use std::any::Any;
 #[derive(Debug, Clone)]
 pub(crate) struct TaskOptions {
     needs: Resources,
+    /// See [`TaskOptions::set_aside`].
+    aside: bool,
 }
 
 impl TaskOptions {
     /// Starts with what the context was given.
     pub(crate) fn new(conf: &Conf) -> Self {
-        Self { needs: conf.needs }
+        Self { needs: conf.needs, aside: false }
     }
 
     /// What every task of a query under this configuration takes.
     pub(crate) fn needs(config: &SessionConfig) -> Resources {
         let options = config.options().extensions.get::<Self>();
         options.map_or(Conf::default().needs, |options| options.needs)
+    }
+}
+
+impl TaskOptions {
+    /// From now on the configuration is that of jobs which run beside an action, to find out how to plan it: the rows that they
+    /// compute are computed again by the action, and accumulators count that.
+    pub(crate) fn set_aside(config: &mut SessionConfig) {
+        if let Some(options) = config.options_mut().extensions.get_mut::<Self>() {
+            options.aside = true;
+        }
+    }
+
+    /// Whether a job runs beside an action.
+    pub(crate) fn is_aside(config: &SessionConfig) -> bool {
+        config.options().extensions.get::<Self>().is_some_and(|options| options.aside)
     }
 }
 

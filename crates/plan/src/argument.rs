@@ -20,6 +20,15 @@ pub struct BroadcastRef {
     pub home: Option<SocketAddr>,
 }
 
+/// Where a closure's bad records are counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budgeted {
+    /// The accumulator.
+    pub total: u64,
+    /// What the closure is called there: not its type, which closures of one function may share.
+    pub closure: String,
+}
+
 /// What goes before the value.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
@@ -27,8 +36,8 @@ pub struct Header {
     pub counts: bool,
     /// The broadcasts that the value holds.
     pub broadcasts: Vec<BroadcastRef>,
-    /// The accumulator of bad records, if some are allowed.
-    pub budget: Option<u64>,
+    /// Where bad records are counted, if some are allowed.
+    pub budget: Option<Budgeted>,
     /// Where the value's bytes are, if they do not follow.
     pub content: Option<BroadcastRef>,
 }
@@ -68,7 +77,7 @@ mod tests {
         let header = Header {
             counts: true,
             broadcasts: vec![BroadcastRef { id: 3, home }, BroadcastRef { id: 4, home: None }],
-            budget: Some(9),
+            budget: Some(Budgeted { total: 9, closure: "map at main.rs:1:2".into() }),
             content: None,
         };
         let argument = header.before(b"value").unwrap();

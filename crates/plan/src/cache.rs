@@ -33,6 +33,7 @@ pub struct CachedDataset {
     id: u64,
     plan: LogicalPlan,
     keep: Keep,
+    aside: bool,
     read: Mutex<Option<ShuffleReadExec>>,
 }
 
@@ -54,7 +55,17 @@ impl CachedDataset {
     /// A data set with the rows of `plan`, not computed yet.
     pub fn new(plan: LogicalPlan, keep: Keep) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        Arc::new(Self { id: NEXT.fetch_add(1, Atomic::Relaxed), plan, keep, read: Mutex::new(None) })
+        Arc::new(Self { id: NEXT.fetch_add(1, Atomic::Relaxed), plan, keep, aside: false, read: Mutex::new(None) })
+    }
+
+    /// The same, kept for jobs only that run beside an action.
+    pub fn aside(self: Arc<Self>) -> Arc<Self> {
+        Arc::new(Self { id: self.id, plan: self.plan.clone(), keep: self.keep, aside: true, read: Mutex::new(None) })
+    }
+
+    /// Whether it is kept for such jobs only.
+    pub fn is_aside(&self) -> bool {
+        self.aside
     }
 
     /// Where the rows are kept.

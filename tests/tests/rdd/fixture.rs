@@ -30,9 +30,6 @@ const SPILL: [(&str, &str); 3] =
 /// Operators that collect rows by key have some ten megabytes each.
 pub(crate) const LITTLE: [(&str, &str); 2] = [("shuffle.memory", "false"), ("executor.memory", "24MB")];
 
-/// Sorts keep ten megabytes for merging, so they need more.
-const LITTLE_FOR_SORTS: [(&str, &str); 2] = [("shuffle.memory", "false"), ("executor.memory", "64MB")];
-
 /// All trials, and their names without the mode.
 #[derive(Default)]
 pub(crate) struct Trials {
@@ -102,15 +99,6 @@ impl Trials {
     /// A trial whose operations by key must write spill files.
     pub(crate) fn spilling<R: Future<Output = Done> + 'static>(&mut self, name: &'static str, body: fn(Context) -> R) {
         self.watched(name, &LITTLE, boxed(body));
-    }
-
-    /// A trial whose sort must write spill files.
-    pub(crate) fn spilling_sort<R: Future<Output = Done> + 'static>(
-        &mut self,
-        name: &'static str,
-        body: fn(Context) -> R,
-    ) {
-        self.watched(name, &LITTLE_FOR_SORTS, boxed(body));
     }
 
     /// A trial without a context.

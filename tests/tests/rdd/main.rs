@@ -10,6 +10,7 @@
 //! | `keyed`, `joins`, `sets`, `sorting` | what moves rows |
 //! | `keys` | which keys are equal |
 //! | `actions`, `statistics`, `empty` | what runs a job, also over nothing |
+//! | `counts` | what is counted while rows are computed |
 //! | `frames` | SQL and DataFrames, before and behind |
 //! | `errors` | what is wrong, and how it is told |
 //! | `moves` | what does not move, and what is computed once |
@@ -22,6 +23,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test, with a main of its own")]
 
 mod actions;
+mod counts;
 mod document;
 mod empty;
 mod errors;
@@ -58,6 +60,7 @@ fn main() {
     sorting::add(&mut trials);
     keys::add(&mut trials);
     actions::add(&mut trials);
+    counts::add(&mut trials);
     statistics::add(&mut trials);
     empty::add(&mut trials);
     frames::add(&mut trials);

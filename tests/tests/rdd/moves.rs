@@ -8,6 +8,7 @@ use dpark_tests::story::Story;
 
 pub(crate) fn add(trials: &mut Trials) {
     trials.add("moves::a_loss_after_rows_were_dealt", a_loss_after_rows_were_dealt);
+    trials.add("moves::a_loss_after_kept_rows_were_dealt", a_loss_after_kept_rows_were_dealt);
     // Without exchanges of earlier jobs, which are no stages of later ones.
     let alone = [("shuffle.keep", "0")];
     trials.add_with("moves::what_is_partitioned_by_key_stays", &alone, what_is_partitioned_by_key_stays);
@@ -107,7 +108,23 @@ async fn a_loss_after_rows_were_dealt(ctx: Context) -> Done {
     let dir = tempfile::tempdir()?;
     let marker = dir.path().join("died").display().to_string();
     let sums = ctx.range(0..4000, 6).map(|n| (n % 1000, n)).reduce_by_key(plus);
-    let rows = sums.repartition(8).with(&marker).map(|marker, (key, sum)| {
+    dealt_again(&sums, &marker).await
+}
+
+/// The same of rows that were kept, of which the executor had a part.
+async fn a_loss_after_kept_rows_were_dealt(ctx: Context) -> Done {
+    if matches!(ctx.master(), dpark::Master::Local(_)) {
+        return Ok(());
+    }
+    let dir = tempfile::tempdir()?;
+    let marker = dir.path().join("died").display().to_string();
+    let sums = ctx.range(0..4000, 6).map(|n| (n % 1000, n)).reduce_by_key(plus).cache();
+    assert_eq!(sums.count().await?, 1000);
+    dealt_again(&sums, &marker).await
+}
+
+async fn dealt_again(sums: &Rdd<(i64, i64)>, marker: &String) -> Done {
+    let rows = sums.repartition(8).with(marker).map(|marker, (key, sum)| {
         std::thread::sleep(std::time::Duration::from_micros(500));
         if key == 777 && std::fs::File::create_new(marker).is_ok() {
             std::thread::sleep(std::time::Duration::from_millis(200));
@@ -116,6 +133,6 @@ async fn a_loss_after_rows_were_dealt(ctx: Context) -> Done {
         (key, sum)
     });
     let found = rows.collect().await?;
-    assert!(std::path::Path::new(&marker).exists());
+    assert!(std::path::Path::new(marker).exists());
     same(found, (0..1000).map(|key| (key, 4 * key + 6000)))
 }

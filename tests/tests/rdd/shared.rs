@@ -212,7 +212,7 @@ fn freed_when_unused(master: &'static str) -> Result<(), Failed> {
         drop(rows);
         for _ in 0..500 {
             // Making an argument is an occasion to look for what is not needed.
-            ctx.parallelize(1..=1i64, 1).with(&0i64).map(|_, n| n);
+            drop(ctx.parallelize(1..=1i64, 1).with(&0i64).map(|_, n| n));
             if freed() {
                 return Ok(());
             }

@@ -11,8 +11,8 @@ pub(crate) fn add(trials: &mut Trials) {
     trials.spilling("spill::cogroup", cogroup);
     trials.spilling("spill::join", join);
     trials.add_with("spill::one_key", &LITTLE, one_key);
-    trials.spilling_sort("spill::sort_by", sort_by);
-    trials.spilling_sort("spill::map_groups", map_groups);
+    trials.spilling("spill::sort_by", sort_by);
+    trials.spilling("spill::map_groups", map_groups);
 }
 
 /// A hundred megabytes.

@@ -30,6 +30,9 @@ impl EventLoop {
             self.fail(job, DataFusionError::Execution(objection));
             return;
         }
+        if let Some(left_out) = accumulators.and_then(|accumulators| self.shared.warning(accumulators)) {
+            tracing::warn!(%job, "rows were left out: {left_out}");
+        }
         self.let_go(job);
         let recomputed = self.scheduler.recomputed(job).to_vec();
         let ended = self.jobs.remove(&job);

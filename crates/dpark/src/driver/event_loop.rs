@@ -31,6 +31,8 @@ pub(super) struct Job {
     pub(super) plan: Arc<JobPlan>,
     pub(super) events: mpsc::UnboundedSender<JobEvent>,
     pub(super) started: Instant,
+    /// See [`TaskOptions::set_aside`].
+    pub(super) aside: bool,
     /// Rows and metrics of the tasks that ran while the job lived.
     pub(super) stages: HashMap<StageId, StageReport>,
     /// Accumulators to which its tasks added.
@@ -249,7 +251,8 @@ impl EventLoop {
             stage.needs = plan.needs.or(session);
         }
         let (stages, accumulators) = Default::default();
-        self.jobs.insert(id, Job { plan, events, started: Instant::now(), stages, accumulators });
+        let aside = TaskOptions::is_aside(&config);
+        self.jobs.insert(id, Job { plan, events, started: Instant::now(), aside, stages, accumulators });
         for (stage, _) in pins {
             self.schedule(Event::StagePinned { stage });
         }
@@ -290,7 +293,7 @@ impl EventLoop {
     /// Adds what a task added to accumulators, unless its partition has counted before.
     fn count(&mut self, task: TaskId, mut done: TaskSuccess) -> TaskReport {
         let increments = std::mem::take(&mut done.increments);
-        if !self.counted.is_first(task.stage, task.partition) {
+        if self.is_aside(task.stage) || !self.counted.is_first(task.stage, task.partition) {
             return Ok(done);
         }
         for increment in increments {
@@ -304,6 +307,14 @@ impl EventLoop {
             }
         }
         Ok(done)
+    }
+
+    /// Whether only jobs beside an action want a stage, which the action will not find kept.
+    fn is_aside(&self, stage: StageId) -> bool {
+        let mut jobs = self.jobs.values().filter(|job| job.plan.stages.iter().any(|known| known.id == stage));
+        let kept = |job: &Job| job.plan.pins.iter().any(|(pinned, dataset)| *pinned == stage && !dataset.is_aside());
+        let first = jobs.next();
+        first.is_some_and(|first| [first].into_iter().chain(jobs).all(|job| job.aside && !kept(job)))
     }
 
     fn finished(&mut self, executor: ExecutorId, task: TaskId, done: &TaskSuccess) {

@@ -191,7 +191,8 @@ impl<T: Row> Rdd<T> {
         Ok(self.take(1).await?.pop())
     }
 
-    /// The `n` rows with the largest score, the largest first; of equals, those of earlier partitions.
+    /// The `n` rows with the largest score, the largest first; of equals, those of earlier partitions. Floats are scores as
+    /// [`Total`](super::Total).
     pub async fn top_by<S: Ord + Send + 'static, F>(&self, n: usize, score: F) -> Result<Vec<T>>
     where
         F: Fn(T::View<'_>) -> S + Closure,
@@ -305,21 +306,30 @@ impl<T: Row, K: Value> super::With<T, K> {
     }
 }
 
-impl<T: Key> Rdd<T> {
+impl<T: Row> Rdd<T> {
     /// The `n` largest rows, the largest first.
-    pub async fn top(&self, n: usize) -> Result<Vec<T>> {
+    pub async fn top(&self, n: usize) -> Result<Vec<T>>
+    where
+        T: Key,
+    {
         let rows = self.extreme(n, true).collect().await?;
         Ok(cut(rows, n, |a, b| T::order(b.as_view(), a.as_view())))
     }
 
     /// The `n` smallest rows, the smallest first.
-    pub async fn take_ordered(&self, n: usize) -> Result<Vec<T>> {
+    pub async fn take_ordered(&self, n: usize) -> Result<Vec<T>>
+    where
+        T: Key,
+    {
         let rows = self.extreme(n, false).collect().await?;
         Ok(cut(rows, n, |a, b| T::order(a.as_view(), b.as_view())))
     }
 
     /// The `n` largest or smallest rows of each partition.
-    fn extreme(&self, n: usize, largest: bool) -> Rdd<T> {
+    fn extreme(&self, n: usize, largest: bool) -> Rdd<T>
+    where
+        T: Key,
+    {
         let body = move |task| {
             with_value::<(usize, bool)>(task, move |(n, largest), task| {
                 let order = move |a: &T, b: &T| match largest {
@@ -334,7 +344,10 @@ impl<T: Key> Rdd<T> {
 
     /// The `n` most frequent rows and how often each is there, the most frequent first; of equally frequent ones, the
     /// smallest.
-    pub async fn hot(&self, n: usize) -> Result<Vec<(T, u64)>> {
+    pub async fn hot(&self, n: usize) -> Result<Vec<(T, u64)>>
+    where
+        T: Key,
+    {
         let counts =
             self.flat_map(|row, out| out.push((row, 1u64))).with_partitions_of(self).reduce_by_key(|a, b| a + b);
         let mut rows = counts.frequent(n).collect().await?;
@@ -346,6 +359,7 @@ impl<T: Key> Rdd<T> {
     /// How often each different row is there.
     pub async fn count_by_value(&self) -> Result<HashMap<T, u64>>
     where
+        T: Key,
         T: Eq + Hash,
     {
         self.flat_map(|row, out| out.push((row, 1u64))).reduce_by_key_locally(|a, b| a + b).await
@@ -366,10 +380,11 @@ impl<K: Key> Rdd<(K, u64)> {
     }
 }
 
-impl<K: Key, V: Row> Rdd<(K, V)> {
+impl<K: Row, V: Row> Rdd<(K, V)> {
     /// The rows by key; of several values of a key, the one of the last partition.
     pub async fn collect_as_map(&self) -> Result<HashMap<K, V>>
     where
+        K: Key,
         K: Eq + Hash,
     {
         Ok(self.collect().await?.into_iter().collect())
@@ -378,6 +393,7 @@ impl<K: Key, V: Row> Rdd<(K, V)> {
     /// All values of a key, in partition order.
     pub async fn lookup(&self, key: &K) -> Result<Vec<V>>
     where
+        K: Key,
         K: Value,
     {
         let found = self.with(key).filter(|wanted, (key, _)| K::same(key, wanted.as_view()));
@@ -387,6 +403,7 @@ impl<K: Key, V: Row> Rdd<(K, V)> {
     /// How many values each key has.
     pub async fn count_by_key(&self) -> Result<HashMap<K, u64>>
     where
+        K: Key,
         K: Eq + Hash,
     {
         self.map_values(|_| 1u64).reduce_by_key_locally(|a, b| a + b).await
@@ -395,6 +412,7 @@ impl<K: Key, V: Row> Rdd<(K, V)> {
     /// One value a key, combined here of what each partition has: for few keys.
     pub async fn reduce_by_key_locally<F: Fn(V, V) -> V + Closure>(&self, closure: F) -> Result<HashMap<K, V>>
     where
+        K: Key,
         K: Eq + Hash,
     {
         let body = move |mut task: BatchTask| {

@@ -34,6 +34,13 @@ impl Context {
         let dir = super::savers::local(dir.as_ref())?;
         let files: Vec<PathBuf> = directory::manifest(&dir)?.into_iter().map(|file| dir.join(file)).collect();
         let want = schema_of::<T>();
+        if files.is_empty() && directory::has_parts(&dir) {
+            return exec_err!(
+                "{} was written by another program: it is no checkpoint; read it with the reader of its format, or choose another \
+                 directory",
+                dir.display()
+            );
+        }
         if let Some(first) = files.first() {
             let have = open(first)?.schema();
             if have != want {

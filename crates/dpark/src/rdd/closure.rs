@@ -16,17 +16,33 @@ use dpark_plan::functions::{FunctionRef, conjure};
 use dpark_rows::{BatchBuilder, Emit, Row, Rows};
 use serde::de::DeserializeOwned;
 use std::fmt::Display;
+use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A closure that can travel to executors: it captures nothing.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// # fn example(words: dpark::rdd::Rdd<String>) {
 /// let stop = vec!["the".to_owned()];
 /// let kept = words.filter(move |word| !stop.iter().any(|stop| stop == word)); // captures `stop`
 /// # }
 /// ```
+/// Of a value that is borrowed the compiler says to use `move`, which does not help: it has to go along.
+/// ```compile_fail,E0373
+/// # fn example(words: dpark::rdd::Rdd<String>) {
+/// let stop = vec!["the".to_owned()];
+/// let kept = words.filter(|word| !stop.iter().any(|stop| stop == word));
+/// # }
+/// ```
+/// Nor may a closure hold a number.
+/// ```compile_fail,E0080
+/// # fn example(numbers: dpark::rdd::Rdd<i64>) {
+/// let one = std::env::args().count() as i64;
+/// let next = numbers.map(move |n| n + one);
+/// # }
+/// ```
+/// What it needs is given with [`Rdd::with`](super::Rdd::with).
 /// ```
 /// # fn example(words: dpark::rdd::Rdd<String>) {
 /// let stop = vec!["the".to_owned()];
@@ -51,6 +67,12 @@ impl<K: serde::Serialize + DeserializeOwned + Send + Sync + 'static> Value for K
 pub(crate) trait Body: Fn(BatchTask) -> Result<SendableRecordBatchStream> + Closure {}
 
 impl<B: Fn(BatchTask) -> Result<SendableRecordBatchStream> + Closure> Body for B {}
+
+/// What a user's closure `F` at `place` is called: closures of one function may have one type name.
+pub(crate) fn name_at<F>(place: &Location<'_>) -> String {
+    let name = std::any::type_name::<F>().replace("::{{closure}}", "");
+    format!("{name} at {place}")
+}
 
 /// The reference to a body, named after the user's closure `F`.
 pub(crate) fn function<F, B: Body>(_body: B) -> FunctionRef {
@@ -195,7 +217,7 @@ pub(crate) fn to_rows<U: Row>(
 
 /// What counts the bad records of a task, if there may be some.
 pub(crate) fn guard(task: &BatchTask) -> Result<Option<Guard>> {
-    Guard::of(&task.argument, &task.name, &task.context)
+    Guard::of(&task.argument, &task.context)
 }
 
 /// A stream of the rows that `closure` gives for each row, or fails to give.

@@ -30,7 +30,10 @@ impl<T: Row> Rdd<T> {
     /// The rows, kept by the executors once computed, where `keep` says. Partitions that are lost, or were given up, are
     /// computed again when they are needed.
     pub fn persist(&self, keep: Keep) -> Self {
-        self.made(|dataset| Dataset::rows(CacheNode::plan(CachedDataset::new(DatasetNode::plan(&dataset), keep))))
+        self.made(|dataset| {
+            let kept = CachedDataset::new(DatasetNode::plan(&dataset), keep);
+            Dataset::rows(CacheNode::plan(if self.ctx.is_aside() { kept.aside() } else { kept }))
+        })
     }
 
     /// Frees the rows kept by [`cache`](Self::cache) or [`persist`](Self::persist). The data set stays usable: the next job

@@ -29,11 +29,12 @@ impl<T: Row> Rdd<T> {
     }
 }
 
-impl<K: Key, V: Row> Rdd<(K, V)> {
+impl<K: Row, V: Row> Rdd<(K, V)> {
     /// One combination a key: `first` makes one of a value, `next` adds a value, `merge` makes one of two. Values are combined
     /// within each partition first, then after an exchange by key; so `merge` must be associative and commutative. Spills.
     pub fn combine_by_key<C, A, B, M>(&self, first: A, next: B, merge: M) -> Rdd<(K, C)>
     where
+        K: Key,
         C: Row,
         A: Fn(V::View<'_>) -> C + Closure,
         B: Fn(C, V::View<'_>) -> C + Closure,
@@ -47,13 +48,17 @@ impl<K: Key, V: Row> Rdd<(K, V)> {
     }
 
     /// One value a key, by a closure that makes one of two; it must be associative and commutative.
-    pub fn reduce_by_key<F: Fn(V, V) -> V + Closure>(&self, closure: F) -> Rdd<(K, V)> {
+    pub fn reduce_by_key<F: Fn(V, V) -> V + Closure>(&self, closure: F) -> Rdd<(K, V)>
+    where
+        K: Key,
+    {
         self.combine_by_key(|value| V::owned(value), move |sum, value| closure(sum, V::owned(value)), closure)
     }
 
     /// One value a key, as [`reduce_by_key`](Self::reduce_by_key), combined with `zero` once a key.
     pub fn fold_by_key<F: Fn(V, V) -> V + Closure>(&self, zero: &V, closure: F) -> Rdd<(K, V)>
     where
+        K: Key,
         V: Value + Clone,
     {
         let reduced = self.reduce_by_key(closure);
@@ -79,6 +84,7 @@ impl<K: Key, V: Row> Rdd<(K, V)> {
     /// partition that has it, so it must be neutral.
     pub fn aggregate_by_key<C, B, M>(&self, zero: &C, next: B, merge: M) -> Rdd<(K, C)>
     where
+        K: Key,
         C: Row + Value + Clone,
         B: Fn(C, V::View<'_>) -> C + Closure,
         M: Fn(C, C) -> C + Closure,
@@ -94,7 +100,10 @@ impl<K: Key, V: Row> Rdd<(K, V)> {
     }
 
     /// The `n` values of each key with the largest score, the largest first.
-    pub fn top_by_key<S: Ord, F: Fn(V::View<'_>) -> S + Closure>(&self, n: usize, score: F) -> Rdd<(K, Vec<V>)> {
+    pub fn top_by_key<S: Ord, F: Fn(V::View<'_>) -> S + Closure>(&self, n: usize, score: F) -> Rdd<(K, Vec<V>)>
+    where
+        K: Key,
+    {
         let body = move |task| {
             with_value::<usize>(task, move |n, mut task| {
                 let input = task.input()?;
@@ -123,7 +132,10 @@ impl<K: Key, V: Row> Rdd<(K, V)> {
 
     /// All values of each key. Prefer [`reduce_by_key`](Self::reduce_by_key) where it will do: the values of one key must fit
     /// into the task's memory; for more, see [`map_groups`](Self::map_groups). Spills.
-    pub fn group_by_key(&self) -> Rdd<(K, Vec<V>)> {
+    pub fn group_by_key(&self) -> Rdd<(K, Vec<V>)>
+    where
+        K: Key,
+    {
         let body = move |task: BatchTask| {
             let schemas: Vec<_> = task.inputs.iter().map(|input| input.schema()).collect();
             let (schema, batch_size) = (Arc::clone(&task.schema), task.batch_size);
@@ -137,6 +149,7 @@ impl<K: Key, V: Row> Rdd<(K, V)> {
     /// the closure pushes are the new rows.
     pub fn map_groups<U: Row, F>(&self, closure: F) -> Rdd<U>
     where
+        K: Key,
         F: Fn(&K, &mut Group<'_, K, V>, &mut Sink<'_, U>) + Closure,
     {
         // Sorted by what DataFusion sorts, which need not be the key itself.
@@ -197,12 +210,18 @@ impl<K: Key, V: Row> Rdd<(K, V)> {
     }
 
     /// The same rows, those of one key in one partition: later operations by key do not move them again.
-    pub fn partition_by_key(&self) -> Rdd<(K, V)> {
+    pub fn partition_by_key(&self) -> Rdd<(K, V)>
+    where
+        K: Key,
+    {
         self.exchanged(self.partitions)
     }
 
     /// Combinations of partitions, merged where their keys are.
-    fn merged<M: Fn(V, V) -> V + Closure>(&self, merge: M, partitions: Option<usize>) -> Rdd<(K, V)> {
+    fn merged<M: Fn(V, V) -> V + Closure>(&self, merge: M, partitions: Option<usize>) -> Rdd<(K, V)>
+    where
+        K: Key,
+    {
         let body = move |task: BatchTask| {
             let (schema, batch_size) = (Arc::clone(&task.schema), task.batch_size);
             let make = move || Ok(Box::new(Combine::new(merge, Arc::clone(&schema), batch_size)?) as _);

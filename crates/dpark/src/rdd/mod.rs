@@ -19,7 +19,7 @@
 //! | `keyed`, `joins`, `sets` | by key: combine, group, join; distinct, intersection, subtract |
 //! | `sorting` | order |
 //! | `checkpoint`, `pipe` | rows in files that outlive the program; rows through another program |
-//! | `actions`, `statistics` | what runs a job |
+//! | `actions`, `statistics`, `total` | what runs a job; floats as scores |
 //! | `dataframe` | to SQL and DataFrames and back |
 //! | [`sources`], [`savers`] | where rows come from and go to |
 //! | [`pregel`] | graphs, vertex by vertex |
@@ -40,6 +40,7 @@ mod skew;
 mod sorting;
 pub mod sources;
 mod statistics;
+mod total;
 pub mod with;
 
 pub use closure::{Closure, Out, Records, Sink, Value};
@@ -49,21 +50,24 @@ pub use keyed::Group;
 pub use narrow::Values;
 pub use skew::Skewed;
 pub use statistics::{Histogram, Stats};
+pub use total::Total;
 pub use with::With;
 
 use crate::Context;
 use crate::shared::{Accumulator, BadRecords, to_argument, with_budget};
-use closure::{Body, function};
-use datafusion::common::{DataFusionError, Result, plan_datafusion_err};
+use closure::{Body, function, name_at};
+use datafusion::common::{DataFusionError, Result, plan_datafusion_err, plan_err};
 use dpark_plan::dataset::mapping::Mapping;
 use dpark_plan::dataset::{Dataset, Scheme};
 use dpark_rows::schema_of;
 use serde::Serialize;
 use std::fmt;
 use std::marker::PhantomData;
+use std::panic::Location;
 use std::sync::Arc;
 
 /// A distributed data set of rows of type `T`. Lazy: nothing runs before an action. Cheap to clone.
+#[must_use = "a data set is lazy, and operations do not change it: use the one they give"]
 pub struct Rdd<T> {
     ctx: Context,
     /// What is wrong with the data set, if something is, is told when it is used.
@@ -125,12 +129,25 @@ impl<T: Row> Rdd<T> {
 
     /// Lets closures from here on fail for a part of their rows, such as 0.001: rows for which one panics, or gives an error
     /// (see [`try_map`](Rdd::try_map)), are left out, counted and sampled in the report. A job in which some closure fails
-    /// for a larger part of its rows fails at its end, with the closure's name; then nothing is saved.
+    /// for a larger part of its rows fails at its end, with the closure's name and place; then nothing is saved.
     ///
-    /// That goes for `map`, `try_map`, `filter`, `flat_map`, `key_by` and `map_values`. What `flat_map` has pushed before it
+    /// That goes for `map`, `try_map`, `filter`, `flat_map`, `key_by`, `map_values` and `flat_map_values`. What `flat_map` has pushed before it
     /// fails stays. `--err` on the command line of a [program](crate::main) does the same for all data sets.
+    /// Errors: a part that is not from 0 to 1.
     pub fn error_budget(&self, part: f64) -> Self {
-        Self { budget: Some(bad_records(&self.ctx, part)), ..self.clone() }
+        let budget = Some(bad_records(&self.ctx, part));
+        Self {
+            budget,
+            ..self.checked((0.0..=1.0).contains(&part), "error_budget", part, "a part of the rows, from 0 to 1")
+        }
+    }
+
+    /// The same data set, or one that tells that an operation was given a number it cannot be given.
+    fn checked(&self, is_right: bool, operation: &str, given: f64, wanted: &str) -> Self {
+        match is_right {
+            true => self.clone(),
+            false => self.made(|_| plan_err!("{operation}({given}): expected {wanted}")).with_partitions_of(self),
+        }
     }
 
     /// The rows that were left out so far; see [`error_budget`](Rdd::error_budget).
@@ -138,10 +155,10 @@ impl<T: Row> Rdd<T> {
         self.budget.as_ref().map_or_else(|| Ok(BadRecords::default()), Accumulator::value)
     }
 
-    /// What a closure is given along, with the place where its failures are counted.
-    fn budgeted(&self, argument: Argument) -> Result<Arc<[u8]>> {
+    /// What a closure is given along, with where and under which name its failures are counted.
+    fn budgeted(&self, argument: Argument, name: impl FnOnce() -> String) -> Result<Arc<[u8]>> {
         match &self.budget {
-            Some(budget) => with_budget(&self.ctx.driver, &argument.bytes?, budget),
+            Some(budget) => with_budget(&self.ctx.driver, &argument.bytes?, budget, name()),
             None => argument.bytes,
         }
     }
@@ -153,11 +170,13 @@ impl<T: Row> Rdd<T> {
     }
 
     /// A function over each partition.
+    #[track_caller]
     fn step<U: Row, F, B: Body>(&self, named_after: &F, body: B, argument: Argument, keeps_key: bool) -> Rdd<U> {
         self.mapped(Mapping::Same, body, named_after, argument, keeps_key)
     }
 
     /// A function over partitions of this data set alone.
+    #[track_caller]
     fn mapped<U: Row, F, B: Body>(
         &self,
         mapping: Mapping,
@@ -166,9 +185,10 @@ impl<T: Row> Rdd<T> {
         argument: Argument,
         keeps_key: bool,
     ) -> Rdd<U> {
+        let place = Location::caller();
         self.made(|input| {
             let function = function::<F, B>(body);
-            let argument = self.budgeted(argument)?;
+            let argument = self.budgeted(argument, || name_at::<F>(place))?;
             Dataset::closure(vec![input], mapping, schema_of::<U>(), function, argument, keeps_key)
         })
     }
@@ -203,6 +223,11 @@ impl<T: Row> Rdd<T> {
             return Err(of_two_contexts());
         }
         other.dataset()
+    }
+
+    /// The same data set for a job that runs beside an action: it does not count in accumulators.
+    fn aside(&self) -> Result<Self> {
+        Ok(Self { ctx: self.ctx.aside()?, ..self.clone() })
     }
 
     /// A value that goes along with a closure.

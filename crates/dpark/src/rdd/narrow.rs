@@ -23,6 +23,7 @@ impl<T: Row> Rdd<T> {
     }
 
     /// One row for each row.
+    #[track_caller]
     pub fn map<R: Emit, F: Fn(T::View<'_>) -> R + Closure>(&self, closure: F) -> Rdd<R::Row> {
         let body = move |task| each_row::<T, R::Row>(task, move |row, out| out.push(closure(row)));
         self.step(&closure, body, Argument::none(), false)
@@ -30,6 +31,7 @@ impl<T: Row> Rdd<T> {
 
     /// One row for each row, or an error: then the task fails, and the job after as many attempts as `task.max_failures`
     /// allows, with what the closure said.
+    #[track_caller]
     pub fn try_map<R: Emit, E: Display, F>(&self, closure: F) -> Rdd<R::Row>
     where
         F: Fn(T::View<'_>) -> Result<R, E> + Closure,
@@ -39,18 +41,21 @@ impl<T: Row> Rdd<T> {
     }
 
     /// Any number of rows for each row: what the closure pushes.
+    #[track_caller]
     pub fn flat_map<U: Row, F: Fn(T::View<'_>, &mut Out<U>) + Closure>(&self, closure: F) -> Rdd<U> {
         let body = move |task| each_row::<T, U>(task, closure);
         self.step(&closure, body, Argument::none(), false)
     }
 
     /// The rows for which the closure says yes.
+    #[track_caller]
     pub fn filter<F: Fn(T::View<'_>) -> bool + Closure>(&self, closure: F) -> Rdd<T> {
         let body = move |task| filtered::<T>(task, closure);
         self.step(&closure, body, Argument::none(), true)
     }
 
     /// Each row with a key that the closure gives.
+    #[track_caller]
     pub fn key_by<R: Emit, F: Fn(T::View<'_>) -> R + Closure>(&self, closure: F) -> Rdd<(R::Row, T)> {
         let body = move |task: BatchTask| {
             if guard(&task)?.is_some() {
@@ -70,6 +75,7 @@ impl<T: Row> Rdd<T> {
 
 impl<T: Row, K: Value> With<T, K> {
     /// See [`Rdd::map`].
+    #[track_caller]
     pub fn map<R: Emit, F: Fn(&K, T::View<'_>) -> R + Closure>(self, closure: F) -> Rdd<R::Row> {
         let body = move |task| {
             with_value::<K>(task, move |value, task| {
@@ -80,6 +86,7 @@ impl<T: Row, K: Value> With<T, K> {
     }
 
     /// See [`Rdd::try_map`].
+    #[track_caller]
     pub fn try_map<R: Emit, E: Display, F>(self, closure: F) -> Rdd<R::Row>
     where
         F: Fn(&K, T::View<'_>) -> Result<R, E> + Closure,
@@ -93,6 +100,7 @@ impl<T: Row, K: Value> With<T, K> {
     }
 
     /// See [`Rdd::flat_map`].
+    #[track_caller]
     pub fn flat_map<U: Row, F: Fn(&K, T::View<'_>, &mut Out<U>) + Closure>(self, closure: F) -> Rdd<U> {
         let body = move |task| {
             with_value::<K>(task, move |value, task| each_row::<T, U>(task, move |row, out| closure(&value, row, out)))
@@ -101,6 +109,7 @@ impl<T: Row, K: Value> With<T, K> {
     }
 
     /// See [`Rdd::filter`].
+    #[track_caller]
     pub fn filter<F: Fn(&K, T::View<'_>) -> bool + Closure>(self, closure: F) -> Rdd<T> {
         let body =
             move |task| with_value::<K>(task, move |value, task| filtered::<T>(task, move |row| closure(&value, row)));
@@ -108,8 +117,33 @@ impl<T: Row, K: Value> With<T, K> {
     }
 }
 
+impl<T: Row, P: Value> With<T, P> {
+    /// See [`Rdd::key_by`].
+    #[track_caller]
+    pub fn key_by<R: Emit, F: Fn(&P, T::View<'_>) -> R + Closure>(self, closure: F) -> Rdd<(R::Row, T)> {
+        let body = move |task| {
+            with_value::<P>(task, move |value, task| {
+                each_row::<T, (R::Row, T)>(task, move |row, out| out.push((closure(&value, row), row)))
+            })
+        };
+        self.rdd.step(&closure, body, self.argument, false)
+    }
+}
+
 impl<K: Row, V: Row, P: Value> With<(K, V), P> {
+    /// See [`Rdd::flat_map_values`].
+    #[track_caller]
+    pub fn flat_map_values<U: Row, F: Fn(&P, V::View<'_>, &mut Values<U>) + Closure>(self, closure: F) -> Rdd<(K, U)> {
+        let body = move |task| {
+            with_value::<P>(task, move |given, task| {
+                many_values::<V, U>(task, move |value, values| closure(&given, value, values))
+            })
+        };
+        self.rdd.step(&closure, body, self.argument, true)
+    }
+
     /// See [`Rdd::map_values`].
+    #[track_caller]
     pub fn map_values<R: Emit, F: Fn(&P, V::View<'_>) -> R + Closure>(self, closure: F) -> Rdd<(K, R::Row)> {
         let body = move |task| {
             with_value::<P>(task, move |given, task| {
@@ -122,6 +156,7 @@ impl<K: Row, V: Row, P: Value> With<(K, V), P> {
 
 impl<K: Row, V: Row> Rdd<(K, V)> {
     /// Another value for each value; keys stay, and where they are.
+    #[track_caller]
     pub fn map_values<R: Emit, F: Fn(V::View<'_>) -> R + Closure>(&self, closure: F) -> Rdd<(K, R::Row)> {
         let body = move |task: BatchTask| {
             if guard(&task)?.is_some() {
@@ -140,22 +175,9 @@ impl<K: Row, V: Row> Rdd<(K, V)> {
     }
 
     /// Any number of values for each value; keys stay where they are.
+    #[track_caller]
     pub fn flat_map_values<U: Row, F: Fn(V::View<'_>, &mut Values<U>) + Closure>(&self, closure: F) -> Rdd<(K, U)> {
-        let body = move |task: BatchTask| {
-            let schema = Arc::clone(&task.schema);
-            each_batch(task, move |batch| {
-                let reader = V::reader(batch.column(1), None).map_err(external)?;
-                let mut values = Values::<U> { builder: U::Builder::default(), given: 0 };
-                let mut rows: Vec<u32> = vec![];
-                for row in 0..batch.num_rows() {
-                    closure(V::view(&reader, row), &mut values);
-                    rows.resize(values.given, row as u32);
-                }
-                let keys = take(batch.column(0), &UInt32Array::from(rows), None)?;
-                let values = U::finish(&mut values.builder, None);
-                Ok(RecordBatch::try_new(Arc::clone(&schema), vec![keys, values])?)
-            })
-        };
+        let body = move |task| many_values::<V, U>(task, closure);
         self.step(&closure, body, Argument::none(), true)
     }
 
@@ -196,6 +218,38 @@ impl<U: Row> Values<U> {
         value.emit(&mut self.builder);
         self.given += 1;
     }
+}
+
+/// A stream of what `closure` gives for the values of each batch, with their keys.
+fn many_values<V: Row, U: Row>(
+    task: BatchTask,
+    closure: impl Fn(V::View<'_>, &mut Values<U>) + Send + 'static,
+) -> Result<SendableRecordBatchStream> {
+    let schema = Arc::clone(&task.schema);
+    let guard = guard(&task)?;
+    each_batch(task, move |batch| {
+        let reader = V::reader(batch.column(1), None).map_err(external)?;
+        let mut values = Values::<U> { builder: U::Builder::default(), given: 0 };
+        let mut rows: Vec<u32> = vec![];
+        let mut each = |row: usize, run: &dyn Fn(&mut Values<U>)| {
+            run(&mut values);
+            rows.resize(values.given, row as u32);
+        };
+        let all = 0..batch.num_rows();
+        match &guard {
+            None => all.for_each(|row| each(row, &|values| closure(V::view(&reader, row), values))),
+            Some(guard) => guard.rows(|counting| {
+                all.for_each(|row| {
+                    each(row, &|values| {
+                        let _ = counting.plain(|| closure(V::view(&reader, row), values));
+                    });
+                });
+            }),
+        }
+        let keys = take(batch.column(0), &UInt32Array::from(rows), None)?;
+        let values = U::finish(&mut values.builder, None);
+        Ok(RecordBatch::try_new(Arc::clone(&schema), vec![keys, values])?)
+    })
 }
 
 fn filtered<T: Row>(

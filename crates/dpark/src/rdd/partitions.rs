@@ -90,7 +90,7 @@ impl<T: Row> Rdd<T> {
     }
 
     async fn numbered(&self) -> Result<Rdd<(u64, T)>> {
-        let counts = self.partition_counts().await?;
+        let counts = self.aside()?.partition_counts().await?;
         let mut starts = vec![0u64];
         starts.extend(counts.iter().scan(0, |sum, count| {
             *sum += count;
@@ -128,7 +128,8 @@ impl<T: Row> Rdd<T> {
         self.settled().step(&body, body, Argument::none(), false)
     }
 
-    /// Each row with the given probability, independently. The same seed chooses the same rows of the same data set.
+    /// Each row with the given probability, independently. The same seed chooses the same rows of the same data set. Errors: a fraction
+    /// that is not from 0 to 1.
     pub fn sample(&self, fraction: f64, seed: u64) -> Rdd<T> {
         let body = move |task| {
             with_value::<(f64, u64)>(task, move |(fraction, seed), task| {
@@ -140,10 +141,13 @@ impl<T: Row> Rdd<T> {
                 })
             })
         };
-        self.settled().step(&body, body, self.argument(&(fraction, seed)), true)
+        let checked =
+            self.checked((0.0..=1.0).contains(&fraction), "sample", fraction, "a part of the rows, from 0 to 1");
+        checked.settled().step(&body, body, self.argument(&(fraction, seed)), true)
     }
 
-    /// Each row any number of times, `rate` times on average (by a Poisson distribution): sampling with replacement.
+    /// Each row any number of times, `rate` times on average (by a Poisson distribution): sampling with replacement. Errors: a rate that
+    /// is negative or no number.
     pub fn sample_with_replacement(&self, rate: f64, seed: u64) -> Rdd<T> {
         let body = move |task| {
             with_value::<(f64, u64)>(task, move |(rate, seed), task| {
@@ -156,7 +160,10 @@ impl<T: Row> Rdd<T> {
                 })
             })
         };
-        self.settled().step(&body, body, self.argument(&(rate, seed)), true)
+        let is_rate = rate.is_finite() && rate >= 0.0;
+        let checked =
+            self.checked(is_rate, "sample_with_replacement", rate, "how often a row is there on average, from 0 on");
+        checked.settled().step(&body, body, self.argument(&(rate, seed)), true)
     }
 
     /// The partitions of this data set, then those of the other.

@@ -46,6 +46,7 @@ use std::ops::Add;
 use std::sync::Arc;
 
 /// A computation over the vertices of a graph; see the module.
+#[must_use = "it computes nothing before `run`"]
 pub struct Pregel<K, S, E, A = (), P = ()> {
     vertices: Rdd<(K, (S, Vec<E>))>,
     max_supersteps: usize,

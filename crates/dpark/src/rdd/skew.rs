@@ -8,6 +8,7 @@ use super::{Key, Rdd, Row, Value};
 use datafusion::common::{Result, plan_err};
 
 /// A data set of which the keys that have very many rows are known; see [`Rdd::skew`].
+#[must_use = "it is joined like a data set"]
 pub struct Skewed<K: Row, V: Row> {
     rdd: Rdd<(K, V)>,
     /// In order.
@@ -21,7 +22,7 @@ impl<K: Key + Value + Clone, V: Row> Rdd<(K, V)> {
         if !(part > 0.0 && part <= 1.0) {
             return plan_err!("skew({part}): expected the part of the rows to look at, from 0 to 1");
         }
-        let counts = self.sample(part, 0).map_values(|_| 1u64).reduce_by_key(|a, b| a + b);
+        let counts = self.aside()?.sample(part, 0).map_values(|_| 1u64).reduce_by_key(|a, b| a + b);
         let counts = counts.cache();
         let total = counts.values().fold(0, |a, b| a + b).await?;
         let partitions = self.partitions.unwrap_or_else(|| self.ctx.partitions()) as u64;

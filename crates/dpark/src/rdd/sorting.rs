@@ -40,7 +40,7 @@ impl<T: Row> Rdd<T> {
         let ranged = if partitions == 1 {
             keyed.coalesce(1)
         } else {
-            let borders = ranges::borders(&keyed.sampled(partitions).await?, partitions);
+            let borders = ranges::borders(&keyed.aside()?.sampled(partitions).await?, partitions);
             keyed.ranged(&borders, descending, &key)
         };
         Ok(ranged.sorted_within::<F>(descending).values_of_sorted())

@@ -161,7 +161,8 @@ impl<T: Number> Rdd<T> {
         if edges.len() == 1 {
             edges.push(stats.max);
         }
-        self.histogram_of(edges).await
+        // The rows were counted by what looked for their ends.
+        self.aside()?.histogram_of(edges).await
     }
 
     /// Numbers in each of the ranges between neighbouring edges, which must ascend; those outside, and NaN, are left out.
@@ -238,9 +239,12 @@ impl<K: Key, V: Number> Rdd<(K, V)> {
     }
 }
 
-impl<K: Key, V: Row> Rdd<(K, V)> {
+impl<K: Row, V: Row> Rdd<(K, V)> {
     /// The result of a query by key in as many partitions as were asked for, if that was said.
-    fn as_asked<U: Row>(&self, result: Rdd<(K, U)>) -> Rdd<(K, U)> {
+    fn as_asked<U: Row>(&self, result: Rdd<(K, U)>) -> Rdd<(K, U)>
+    where
+        K: Key,
+    {
         match self.partitions {
             Some(partitions) => result.with_partitions(partitions).partition_by_key(),
             None => result,
@@ -260,10 +264,13 @@ impl<K: Key, V: Key> Rdd<(K, V)> {
     }
 }
 
-impl<T: Key> Rdd<T> {
+impl<T: Row> Rdd<T> {
     /// About how many different rows there are, by HyperLogLog (Flajolet and others, "HyperLogLog: the analysis of a
     /// near-optimal cardinality estimation algorithm", 2007); the error is about 1 %.
-    pub async fn approx_distinct(&self) -> Result<u64> {
+    pub async fn approx_distinct(&self) -> Result<u64>
+    where
+        T: Key,
+    {
         let hashes: Rdd<u64> = self.map(|row| hash_of::<T>(row));
         let counts = hashes.to_df()?.aggregate(vec![], vec![approx_distinct(ident("_1")).alias("_1")])?;
         let counts: Rdd<u64> = self.of_query(Ok(counts));

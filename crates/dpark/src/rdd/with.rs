@@ -4,6 +4,7 @@ use super::{Argument, Rdd};
 use std::marker::PhantomData;
 
 /// An [`Rdd`] with a value that goes along with the next closure; see [`Rdd::with`].
+#[must_use = "the value goes along with the next closure"]
 pub struct With<T, K> {
     pub(super) rdd: Rdd<T>,
     pub(super) argument: Argument,

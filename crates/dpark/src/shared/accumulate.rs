@@ -21,6 +21,10 @@ pub trait Accumulate: Clone + Default + Serialize + DeserializeOwned + Send + 's
     fn objection(&self) -> Option<String> {
         None
     }
+    /// What the user of a job that has added to it should know at its end.
+    fn warning(&self) -> Option<String> {
+        None
+    }
     /// The value for people, in a few words.
     fn shown(&self) -> String {
         "(not shown)".into()

@@ -157,6 +157,9 @@ impl<A: Accumulate> Total for Sum<A> {
     fn objection(&self) -> Option<String> {
         self.value.lock().objection()
     }
+    fn warning(&self) -> Option<String> {
+        self.value.lock().warning()
+    }
 
     fn shown(&self) -> Option<AccumulatorValue> {
         let name = self.name.clone()?;

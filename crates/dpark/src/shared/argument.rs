@@ -10,7 +10,7 @@ use crate::driver::Driver;
 use datafusion::common::{DataFusionError, Result, internal_err};
 use datafusion::execution::TaskContext;
 use dpark_executor::shared::{SharedError, TaskShared};
-use dpark_plan::argument::Header;
+use dpark_plan::argument::{Budgeted, Header};
 use dpark_shuffle::BROADCAST_CHUNK;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -138,18 +138,19 @@ pub(crate) fn to_argument<K: Serialize>(driver: &Arc<Driver>, value: &K) -> Resu
     Ok(argument)
 }
 
-/// The same argument for a closure whose failures are counted.
+/// The same argument for a closure whose failures are counted, under the given name.
 pub(crate) fn with_budget(
     driver: &Arc<Driver>,
     argument: &Arc<[u8]>,
     budget: &Accumulator<BadRecords>,
+    closure: String,
 ) -> Result<Arc<[u8]>> {
     let (mut header, value) = match argument.is_empty() {
         true => Default::default(),
         false => Header::split(argument)?,
     };
     header.counts = true;
-    header.budget = Some(budget.id());
+    header.budget = Some(Budgeted { total: budget.id(), closure });
     let made = header.before(value)?;
     // What the value names lives as long as its first argument.
     driver.shared().keep(&made, vec![budget.thing(), Arc::new(Arc::clone(argument))]);

@@ -38,7 +38,7 @@ pub struct Failures {
 pub struct BadRecords {
     /// The part of a closure's rows that may be bad; 0 in tasks, which do not know it.
     pub budget: f64,
-    /// By the closure's name.
+    /// By the closure's name and place, as `main::parse at src/main.rs:12:30`.
     pub closures: BTreeMap<String, Failures>,
 }
 
@@ -70,6 +70,10 @@ impl Accumulate for BadRecords {
         if shown.is_empty() { "none".into() } else { shown.join("; ") }
     }
 
+    fn warning(&self) -> Option<String> {
+        (self.bad() > 0).then(|| self.shown())
+    }
+
     fn objection(&self) -> Option<String> {
         let over = |failures: &Failures| failures.bad as f64 > failures.records as f64 * self.budget;
         let (name, failures) = self.closures.iter().find(|(_, failures)| over(failures))?;
@@ -90,13 +94,13 @@ pub(crate) struct Guard {
 
 impl Guard {
     /// The guard of a task's closure, if its data set has an error budget.
-    pub(crate) fn of(argument: &[u8], closure: &str, context: &TaskContext) -> Result<Option<Self>> {
-        let Ok((Header { budget: Some(id), .. }, _)) = Header::split(argument) else { return Ok(None) };
+    pub(crate) fn of(argument: &[u8], context: &TaskContext) -> Result<Option<Self>> {
+        let Ok((Header { budget: Some(budget), .. }, _)) = Header::split(argument) else { return Ok(None) };
         let Some(task) = context.session_config().get_extension::<TaskShared>() else {
             return internal_err!("bad records are counted outside of a task");
         };
-        let total = Accumulator::in_task(id, &task).map_err(super::argument::external)?;
-        Ok(Some(Self { total, closure: closure.to_owned() }))
+        let total = Accumulator::in_task(budget.total, &task).map_err(super::argument::external)?;
+        Ok(Some(Self { total, closure: budget.closure }))
     }
 
     /// Counts the rows of a batch as they go through `each`, which runs them through the given closure one by one.

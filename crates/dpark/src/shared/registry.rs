@@ -29,6 +29,7 @@ pub(super) trait Total: Send + Sync {
     fn merge(&self, increment: &Increment) -> Result<(), SharedError>;
     /// Why a job that has added to it shall fail.
     fn objection(&self) -> Option<String>;
+    fn warning(&self) -> Option<String>;
     /// Its name and its value for people, if it has a name.
     fn shown(&self) -> Option<AccumulatorValue>;
 }
@@ -160,6 +161,12 @@ impl Registry {
     pub(crate) fn objection(&self, accumulators: &BTreeSet<u64>) -> Option<String> {
         let mut totals = accumulators.iter().filter_map(|id| self.total(*id));
         totals.find_map(|total| catch_unwind(AssertUnwindSafe(|| total.objection())).ok().flatten())
+    }
+
+    /// What the user of a job that has added to these accumulators should know.
+    pub(crate) fn warning(&self, accumulators: &BTreeSet<u64>) -> Option<String> {
+        let mut totals = accumulators.iter().filter_map(|id| self.total(*id));
+        totals.find_map(|total| catch_unwind(AssertUnwindSafe(|| total.warning())).ok().flatten())
     }
 
     /// Those of these accumulators that have names.

@@ -237,6 +237,12 @@ pub(crate) fn manifest(dir: &Path) -> Result<Vec<String>> {
     Ok(names.lines().filter(inside).map(str::to_owned).collect())
 }
 
+/// Whether there are files of rows, as far as their names tell.
+pub(crate) fn has_parts(dir: &Path) -> bool {
+    let Ok(files) = std::fs::read_dir(dir) else { return false };
+    files.flatten().any(|file| file.file_name().to_string_lossy().starts_with("part-"))
+}
+
 /// Removes a directory in which an attempt that is not needed any more may still be at work.
 fn remove_all(dir: &Path) -> std::io::Result<()> {
     let mut tries = 0;

@@ -85,21 +85,24 @@ pub enum Scheme {
     },
 }
 
-/// Whether a query gives its rows in the same order each time, as far as its operators tell. Rows that are kept are in one order as
-/// long as they are kept.
+/// Whether a query gives its rows in the same order each time, as far as its operators tell.
 fn is_ordered(plan: &LogicalPlan) -> bool {
     match plan {
         LogicalPlan::Extension(extension) => {
             let node = extension.node.as_any();
-            match node.downcast_ref::<DatasetNode>() {
-                Some(node) => node.dataset().is_ordered(),
-                None => node.is::<CacheNode>(),
+            match (node.downcast_ref::<DatasetNode>(), CacheNode::dataset_of(plan)) {
+                (Some(node), _) => node.dataset().is_ordered(),
+                // A kept partition that is lost is computed again.
+                (None, Some(kept)) => is_ordered(kept.plan()),
+                (None, None) => false,
             }
         }
         LogicalPlan::TableScan(_) | LogicalPlan::Values(_) | LogicalPlan::EmptyRelation(_) | LogicalPlan::Sort(_) => {
             true
         }
-        LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::SubqueryAlias(_) | LogicalPlan::Limit(_) => {
+        // Which of several partitions has the first rows is not said.
+        LogicalPlan::Limit(limit) => matches!(*limit.input, LogicalPlan::Sort(_)),
+        LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::SubqueryAlias(_) => {
             plan.inputs().into_iter().all(is_ordered)
         }
         _ => false,

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A data set that is to be written; see [`Rdd::save`].
+#[must_use = "nothing is written before a format is named"]
 pub struct Save<T> {
     rdd: Rdd<T>,
     dir: PathBuf,

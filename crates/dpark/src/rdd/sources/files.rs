@@ -32,6 +32,7 @@ const MAX_SPLIT: u64 = 64 << 20;
 
 /// Files that are to be read: which, and in what pieces. See [`Context::files`].
 #[derive(Clone)]
+#[must_use = "nothing is read before a kind of record is named"]
 pub struct Files {
     ctx: Context,
     paths: Vec<String>,
