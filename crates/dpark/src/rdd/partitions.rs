@@ -264,8 +264,8 @@ impl<T: Row> Rdd<T> {
         let other = match both {
             true => self.joined_to(other),
             false => plan_err!(
-                "zip: rows that come from a shuffle are in no known order, so they cannot be zipped: sort them, or cache() both data \
-                 sets, or join them by a key"
+                "zip: rows that come from a shuffle are in no known order, so they cannot be zipped: sort them, or checkpoint() both \
+                 data sets, or join them by a key (kept rows may be computed again, in another order)"
             ),
         };
         self.with_others(vec![other], Mapping::Same, body, &body, Argument::none(), false)
