@@ -3,6 +3,7 @@
 use crate::context::{Context, init};
 use crate::error::{Error, Result};
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
 /// Runs a program: reads the master (`-m`, `--master`), options (`--conf key=value`) and the error budget (`--err`) from the
@@ -53,8 +54,12 @@ fn log() {
     let usual = || EnvFilter::new("error,dpark=warn,dpark::shared=info");
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| usual());
     // Not if the program has its own.
-    let _ =
-        tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .try_init();
 }
 
 /// What is for the engine, and the rest.

@@ -262,13 +262,13 @@ impl<T: Row> Rdd<T> {
         let ordered = |dataset: &Arc<Dataset>| dataset.is_ordered();
         let both = self.dataset.as_ref().map_or(true, ordered) && other.dataset.as_ref().map_or(true, ordered);
         let other = match both {
-            true => self.joined_to(other),
+            true => self.joined_to(&other.with_settled_ties()),
             false => plan_err!(
                 "zip: rows that come from a shuffle are in no known order, so they cannot be zipped: sort them, or checkpoint() both \
                  data sets, or join them by a key (kept rows may be computed again, in another order)"
             ),
         };
-        self.with_others(vec![other], Mapping::Same, body, &body, Argument::none(), false)
+        self.with_settled_ties().with_others(vec![other], Mapping::Same, body, &body, Argument::none(), false)
     }
 
     /// Each row with each row of the other data set: `n * m` partitions.
@@ -314,7 +314,7 @@ impl<T: Row> Rdd<T> {
     /// Spark's SQL does before it deals rows round. Equal rows may change places, which nobody can tell.)
     fn settled(&self) -> Self {
         if self.dataset.as_ref().map_or(true, |dataset| dataset.is_ordered()) {
-            return self.clone();
+            return self.with_settled_ties();
         }
         let hashed = |task: BatchTask| {
             with_column(task, |batch| {
@@ -336,6 +336,12 @@ impl<T: Row> Rdd<T> {
         });
         settled.partitions = self.partitions;
         settled
+    }
+
+    /// Rows that are in a known order but for those of equal keys behind a sort, with these in one, too.
+    fn with_settled_ties(&self) -> Self {
+        let dataset = self.dataset.clone().map(|dataset| dataset.with_settled_ties());
+        Self { dataset, ..self.clone() }
     }
 
     fn needing(&self, needs: Needs) -> Self {

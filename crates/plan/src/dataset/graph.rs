@@ -60,6 +60,8 @@ pub enum Kind {
         keys: Vec<(usize, SortOptions)>,
         /// The columns that are left, if not all.
         kept: Option<Vec<usize>>,
+        /// Whether rows of equal keys are sorted by their other columns.
+        ties: bool,
     },
     /// The same rows, computed with other means.
     Needing {
@@ -160,13 +162,17 @@ impl Dataset {
 
     /// The rows of `input`, sorted within each partition.
     pub fn sorted(input: Arc<Dataset>, keys: Vec<(usize, SortOptions)>) -> Arc<Self> {
-        Self::new(Arc::clone(&input.schema), Arc::clone(&input.df_schema), Kind::Sorted { input, keys, kept: None })
+        Self::new(
+            Arc::clone(&input.schema),
+            Arc::clone(&input.df_schema),
+            Kind::Sorted { input, keys, kept: None, ties: false },
+        )
     }
 
     /// The same of which only the columns `kept` are left: what rows are sorted by need not be moved with them.
     pub fn sorted_keeping(input: Arc<Dataset>, keys: Vec<(usize, SortOptions)>, kept: Vec<usize>) -> Result<Arc<Self>> {
         let schema = Arc::new(input.schema.project(&kept)?);
-        Self::of(schema, Kind::Sorted { input, keys, kept: Some(kept) })
+        Self::of(schema, Kind::Sorted { input, keys, kept: Some(kept), ties: false })
     }
 
     /// The rows of `input`, computed with `needs`.
@@ -190,7 +196,7 @@ impl Dataset {
     }
 
     /// Whether each partition has its rows in the same order whenever it is computed. Behind a shuffle it has not: outputs come in
-    /// the order in which they are there. Sorted rows have, but for those of equal keys.
+    /// the order in which they are there. Sorted rows have, but for those of equal keys: see [`with_settled_ties`](Self::with_settled_ties).
     pub fn is_ordered(&self) -> bool {
         match &self.kind {
             Kind::Rows(plan) => is_ordered(plan),
@@ -199,6 +205,29 @@ impl Dataset {
             Kind::Closure { inputs, .. } => inputs.iter().all(|input| input.is_ordered()),
             Kind::Needing { input, .. } => input.is_ordered(),
         }
+    }
+
+    /// The same rows, of which also those of equal keys behind a sort of data sets are in the same order whenever a partition is
+    /// computed.
+    pub fn with_settled_ties(self: &Arc<Self>) -> Arc<Self> {
+        let kind = match &self.kind {
+            Kind::Sorted { input, keys, kept, ties: false } => {
+                Kind::Sorted { input: Arc::clone(input), keys: keys.clone(), kept: kept.clone(), ties: true }
+            }
+            Kind::Closure { inputs, mapping, step } => {
+                let settled: Vec<_> = inputs.iter().map(Self::with_settled_ties).collect();
+                if settled.iter().zip(inputs).all(|(settled, input)| Arc::ptr_eq(settled, input)) {
+                    return Arc::clone(self);
+                }
+                Kind::Closure { inputs: settled, mapping: mapping.clone(), step: Arc::clone(step) }
+            }
+            Kind::Needing { input, needs } => match input.with_settled_ties() {
+                settled if Arc::ptr_eq(&settled, input) => return Arc::clone(self),
+                settled => Kind::Needing { input: settled, needs: *needs },
+            },
+            _ => return Arc::clone(self),
+        };
+        Self::new(Arc::clone(&self.schema), Arc::clone(&self.df_schema), kind)
     }
 
     /// Its columns, for a logical plan.

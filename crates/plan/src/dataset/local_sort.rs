@@ -25,15 +25,18 @@ pub struct LocalSortExec {
     input: Arc<dyn ExecutionPlan>,
     keys: Vec<(usize, SortOptions)>,
     kept: Option<Vec<usize>>,
+    ties: bool,
     properties: Arc<PlanProperties>,
 }
 
 impl LocalSortExec {
-    /// `input`, sorted by columns, of which all or those of `kept` are left.
+    /// `input`, sorted by columns, of which all or those of `kept` are left; with `ties`, rows of equal keys are sorted by the other
+    /// columns.
     pub fn new(
         input: Arc<dyn ExecutionPlan>,
         keys: Vec<(usize, SortOptions)>,
         kept: Option<Vec<usize>>,
+        ties: bool,
     ) -> Result<Self> {
         let properties = match &kept {
             None => Arc::clone(input.properties()),
@@ -47,7 +50,7 @@ impl LocalSortExec {
                 Arc::new(PlanProperties::new(eq, partitioning, EmissionType::Final, Boundedness::Bounded))
             }
         };
-        Ok(Self { input, keys, kept, properties })
+        Ok(Self { input, keys, kept, ties, properties })
     }
 
     /// Whose rows are sorted.
@@ -65,6 +68,9 @@ impl LocalSortExec {
         let schema = input.schema();
         let column = |index: usize| Arc::new(Column::new(schema.field(index).name(), index)) as Arc<dyn PhysicalExpr>;
         let keys = self.keys.iter().map(|(index, options)| PhysicalSortExpr::new(column(*index), *options));
+        let others =
+            (0..schema.fields().len()).filter(|other| self.ties && self.keys.iter().all(|(key, _)| key != other));
+        let keys = keys.chain(others.map(|index| PhysicalSortExpr::new_default(column(index))));
         let sorted = match LexOrdering::new(keys) {
             Some(ordering) => Arc::new(SortExec::new(ordering, input).with_preserve_partitioning(true)),
             None => input,
@@ -78,6 +84,9 @@ impl LocalSortExec {
 impl DisplayAs for LocalSortExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "LocalSortExec: {:?}", self.keys)?;
+        if self.ties {
+            write!(f, ", ties")?;
+        }
         match &self.kept {
             Some(kept) => write!(f, ", kept={kept:?}"),
             None => Ok(()),
@@ -103,7 +112,7 @@ impl ExecutionPlan for LocalSortExec {
     }
     fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
         match (children.pop(), children.is_empty()) {
-            (Some(input), true) => Ok(Arc::new(Self::new(input, self.keys.clone(), self.kept.clone())?)),
+            (Some(input), true) => Ok(Arc::new(Self::new(input, self.keys.clone(), self.kept.clone(), self.ties)?)),
             _ => internal_err!("LocalSortExec takes one child"),
         }
     }

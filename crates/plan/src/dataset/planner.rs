@@ -121,8 +121,8 @@ fn one(dataset: &Dataset, mut inputs: Vec<Plan>, usual: usize) -> Result<Plan> {
             }
             (_, None) => return internal_err!("an exchange has one input"),
         },
-        Kind::Sorted { keys, kept, .. } => match inputs.pop() {
-            Some(input) => Arc::new(LocalSortExec::new(input, keys.clone(), kept.clone())?),
+        Kind::Sorted { keys, kept, ties, .. } => match inputs.pop() {
+            Some(input) => Arc::new(LocalSortExec::new(input, keys.clone(), kept.clone(), *ties)?),
             None => return internal_err!("a sort has one input"),
         },
         Kind::Needing { needs, .. } => match inputs.pop() {
