@@ -10,9 +10,10 @@ mod run;
 use dpark_test_cluster::{Cluster, Options};
 use dpark_tests::bucket::Bucket;
 use dpark_tests::oracle::modes::MESOS;
-use run::Ran;
+use run::{Ran, wait_until};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// The words of `a.txt` and `d.txt`, in which somebody says every line.
@@ -81,7 +82,9 @@ fn the_master_is_on_the_command_line() {
     assert_printed(&ran, OF_TWO, 20, 20, 0);
     let ran = program(dir.path(), &["-mlocal[1]", "[ad].txt"]).env("DPARK_MASTER", "nowhere").output().unwrap().into();
     assert_printed(&ran, OF_TWO, 20, 0, 0);
-    assert_eq!(std::fs::read_dir(dir.path().join("work")).unwrap().count(), 0, "what programs leave behind");
+    wait_until("programs leave nothing behind", Duration::from_secs(20), || {
+        std::fs::read_dir(dir.path().join("work")).unwrap().count() == 0
+    });
 }
 
 #[test]
