@@ -1,6 +1,6 @@
-//! Nothing: rows in no partition, and no partitions at all.
+//! Nothing: rows in no partition, no partitions at all, and none asked for.
 
-use super::fixture::{Done, Pair, Trials, says, told};
+use super::fixture::{Done, Pair, Trials, equal, pairs, ragged, same, says, told};
 use super::keyed::plus;
 use dpark::Context;
 use dpark::prelude::Rdd;
@@ -10,6 +10,7 @@ pub(crate) fn add(trials: &mut Trials) {
     trials.wide("empty::every_action", every_action);
     trials.wide("empty::every_operation", every_operation);
     trials.add("empty::no_partitions", no_partitions);
+    trials.add("empty::a_partition_count_of_0", a_partition_count_of_0);
     trials.add("empty::reduce", reduce);
     trials.add("empty::statistics", statistics);
 }
@@ -53,6 +54,7 @@ async fn every_operation(ctx: Context) -> Done {
     assert_eq!(none.subtract(&none).count().await?, 0);
     assert_eq!(none.sort_by(|(_, value)| value).await?.count().await?, 0);
     assert_eq!(none.repartition(5).partition_counts().await?, [0; 5]);
+    assert_eq!(none.coalesce(2).partition_counts().await?, [0, 0]);
     assert_eq!(none.zip(&none).count().await?, 0);
     assert_eq!(none.cartesian(&none).partition_counts().await?, [0; 9]);
     assert_eq!(none.enumerate().await?.count().await?, 0);
@@ -69,9 +71,47 @@ async fn no_partitions(ctx: Context) -> Done {
     assert_eq!(none.count().await?, 0);
     assert_eq!(none.first().await?, None);
     assert_eq!(none.values().fold(7, plus).await?, 7);
-    assert_eq!(none.union(&ctx.parallelize(vec![(None, 1)], 1)).count().await?, 1);
     assert_eq!(none.reduce_by_key(plus).count().await?, 0);
     assert_eq!(none.repartition(2).partition_counts().await?, [0, 0]);
+    assert_eq!(none.sort_by(|(_, value)| value).await?.collect().await?, []);
+    assert_eq!(none.with_partitions(1).sort_by_descending(|(_, value)| value).await?.collect().await?, []);
+    assert_eq!(none.repartition_and_sort(2, |_| 1).partition_counts().await?, [0, 0]);
+    assert_eq!(none.coalesce(2).collect().await?, []);
+    assert_eq!(none.join(&none).count().await?, 0);
+    assert_eq!(none.zip(&none).count().await?, 0);
+    // With others that have one.
+    let one: Rdd<Pair> = ctx.parallelize(vec![(None, 1)], 1);
+    assert_eq!(none.union(&one).collect().await?, [(None, 1)]);
+    assert_eq!(none.join(&one).count().await?, 0);
+    assert_eq!(one.left_join(&none).collect().await?, [(None, (1, None))]);
+    assert_eq!(none.right_join(&one).collect().await?, [(None, (None, 1))]);
+    assert_eq!(one.subtract_by_key(&none).collect().await?, [(None, 1)]);
+    says(&told(none.zip(&one).collect().await), &["data sets of 0 and of 1 partitions cannot be zipped"])
+}
+
+/// Is taken for 1, wherever it is given.
+async fn a_partition_count_of_0(ctx: Context) -> Done {
+    let rows = pairs(70, 100);
+    equal(&ctx.parallelize(rows.clone(), 0).glom().collect().await?, std::slice::from_ref(&rows))?;
+    equal(&ctx.range(0..10, 0).glom().collect().await?, &[(0..10).collect()])?;
+    let data = ragged(&ctx, &rows);
+    for moved in [
+        data.repartition(0),
+        data.coalesce(0),
+        data.partition_by(0, |(_, value)| value.unsigned_abs() as usize),
+        data.repartition_and_sort(0, |key| key.map_or(0, str::len)),
+        data.with_partitions(0).partition_by_key(),
+        data.with_partitions(0).sort_by(|(_, value)| value).await?,
+    ] {
+        assert_eq!(moved.partition_count().await?, 1);
+        assert_eq!(moved.partition_counts().await?, [100]);
+        same(moved.collect().await?, rows.clone())?;
+    }
+    let sums = data.with_partitions(0).reduce_by_key(plus);
+    assert_eq!(sums.join(&sums).partition_counts().await?.len(), 1);
+    let none: Rdd<Pair> = ctx.parallelize(vec![], 0);
+    assert_eq!(none.partition_counts().await?, [0]);
+    assert_eq!(none.repartition(0).partition_counts().await?, [0]);
     Ok(())
 }
 

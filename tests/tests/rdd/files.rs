@@ -21,6 +21,7 @@ pub(crate) fn add(trials: &mut Trials) {
     trials.add("files::committed", committed);
     trials.add("files::checkpoint", checkpoint);
     trials.add("files::pipe", pipe);
+    trials.add("files::line_breaks_within_rows", line_breaks_within_rows);
     trials.add("files::error_budget", error_budget);
     trials.add("files::a_budget_and_kept_rows", a_budget_and_kept_rows);
     trials.add("files::paths", paths);
@@ -292,6 +293,25 @@ async fn pipe(ctx: Context) -> Done {
     assert!(failed.contains("exit status: 3") && failed.contains("no luck"), "{failed}");
     let missing = rows.pipe("no-such-program", Vec::<String>::new()).collect().await.unwrap_err().to_string();
     assert!(missing.contains("no-such-program") && missing.contains("cannot be started"), "{missing}");
+    Ok(())
+}
+
+/// A line ends with a line break, wherever it is from; tables and TFRecords keep those of a row.
+async fn line_breaks_within_rows(ctx: Context) -> Done {
+    let dir = TempDir::new()?;
+    let wanted = texts(&["a\nb", "c\r", ""]);
+    let rows = ctx.parallelize(wanted.clone(), 1);
+    let saved = rows.save(dir.path().join("text")).text().await?;
+    assert_eq!(saved.rows, 3);
+    assert_eq!(ctx.text_file(at(dir.path().join("text"))).await?.collect().await?, ["a", "b", "c", ""]);
+    assert_eq!(rows.pipe("cat", Vec::<String>::new()).collect().await?, ["a", "b", "c", ""]);
+    rows.save(dir.path().join("table")).parquet().await?;
+    let table = ctx.read_parquet(at(dir.path().join("table"))).await?;
+    assert_eq!(ctx.rdd::<String>(table)?.collect().await?, wanted);
+    let bytes = rows.map(|text| dpark::rows::bytes::Bytes::copy_from_slice(text.as_bytes()));
+    bytes.save(dir.path().join("records")).tf_records().await?;
+    let records = ctx.files([at(dir.path().join("records"))]).tf_records().await?;
+    assert_eq!(records.collect().await?, wanted);
     Ok(())
 }
 

@@ -107,7 +107,8 @@ impl Trials {
         self.all.push(Trial::test(name, body));
     }
 
-    fn know(&mut self, name: &'static str) {
+    /// A name that the page of what things mean may give.
+    pub(crate) fn know(&mut self, name: &'static str) {
         assert!(self.names.insert(name), "two trials are called {name}");
     }
 

@@ -3,7 +3,8 @@
 use super::fixture::{Done, Pair, Trials, grouped, in_order, pairs, ragged, same, sorted};
 use super::keyed::plus;
 use dpark::Context;
-use dpark::prelude::Rdd;
+use dpark::prelude::{Rdd, Row};
+use libtest_mimic::Failed;
 use std::collections::BTreeSet;
 
 pub(crate) fn add(trials: &mut Trials) {
@@ -65,11 +66,17 @@ async fn skew(ctx: Context) -> Done {
     right.extend([(partnered.clone(), 1), (partnered.clone(), 2)]);
     let skewed = ragged(&ctx, &left).skew(0.5).await?;
     let hot: BTreeSet<_> = skewed.hot().iter().cloned().collect();
+    let (l, r) = (ragged(&ctx, &left), ragged(&ctx, &right));
     // With one partition only what has more than half of all rows is too much for a task.
     if ctx.session().copied_config().target_partitions() > 1 {
         assert!(hot.contains(&partnered) && hot.contains(&alone), "{hot:?}");
+        // Their rows are where they were; otherwise all of a key come together.
+        assert_eq!(places(&l.left_join(&r), &alone).await?, [1000]);
+        assert_eq!(places(&skewed.left_join(&r), &alone).await?, places(&l, &alone).await?);
+        let twice: Vec<u64> = places(&l, &partnered).await?.iter().map(|rows| 2 * rows).collect();
+        assert!(twice.len() >= 4, "{twice:?}");
+        assert_eq!(places(&skewed.join(&r), &partnered).await?, twice);
     }
-    let r = ragged(&ctx, &right);
     let expected = plain(&left, &right);
     same(skewed.left_join(&r).collect().await?, expected.clone())?;
     let inner = expected.into_iter().filter_map(|(key, (left, right))| Some((key, (left, right?))));
@@ -79,6 +86,12 @@ async fn skew(ctx: Context) -> Done {
         assert!(refused.contains("the part of the rows to look at"), "{refused}");
     }
     Ok(())
+}
+
+/// How many rows of a key the partitions have that have any.
+async fn places<V: Row>(data: &Rdd<(Option<String>, V)>, key: &Option<String>) -> Result<Vec<u64>, Failed> {
+    let own = data.with(key).filter(|key, (other, _)| other == key.as_deref());
+    Ok(own.partition_counts().await?.into_iter().filter(|rows| *rows > 0).collect())
 }
 
 async fn right_join(ctx: Context) -> Done {

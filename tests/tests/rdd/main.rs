@@ -14,6 +14,7 @@
 //! | `frames` | SQL and DataFrames, before and behind |
 //! | `errors` | what is wrong, and how it is told |
 //! | `moves` | what does not move, and what is computed once |
+//! | `pregel` | graphs, when something is lost on the way |
 //! | `spill` | more rows than memory |
 //! | `files` | files of records in and out, checkpoints, error budgets, other programs |
 //! | `shared` | broadcasts and accumulators |
@@ -36,6 +37,7 @@ mod keys;
 mod moves;
 mod narrow;
 mod partitions;
+mod pregel;
 mod sets;
 mod shared;
 mod sorting;
@@ -66,6 +68,7 @@ fn main() {
     frames::add(&mut trials);
     errors::add(&mut trials);
     moves::add(&mut trials);
+    pregel::add(&mut trials);
     spill::add(&mut trials);
     files::add(&mut trials);
     shared::add(&mut trials);

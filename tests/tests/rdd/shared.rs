@@ -17,35 +17,42 @@ use std::time::Duration;
 use tokio::sync::broadcast::Receiver;
 
 /// What runs on a cluster too.
-const ON_MESOS: [&str; 5] = ["broadcast", "unpersisted", "large_argument", "retries_count_once", "lost_executors"];
+const ON_MESOS: [&str; 5] = [
+    "shared::broadcast",
+    "shared::unpersisted",
+    "shared::large_argument",
+    "shared::retries_count_once",
+    "shared::lost_executors",
+];
 
 type Case = fn(&'static str) -> Result<(), Failed>;
 
 pub(crate) fn add(trials: &mut Trials) {
-    let cases: [(&str, Case); 15] = [
-        ("broadcast", broadcast),
-        ("decoded_once", decoded_once),
-        ("about_one_copy", about_one_copy),
-        ("rows", rows),
-        ("unpersisted", unpersisted),
-        ("freed_when_unused", freed_when_unused),
-        ("not_nested", not_nested),
-        ("large_argument", large_argument),
-        ("retries_count_once", retries_count_once),
-        ("lost_executors", lost_executors),
-        ("actions_count_twice", actions_count_twice),
-        ("kept_exchanges_count_again", kept_exchanges_count_again),
-        ("named", named),
-        ("kinds", kinds),
-        ("not_read_in_tasks", not_read_in_tasks),
+    let cases: [(&'static str, Case); 15] = [
+        ("shared::broadcast", broadcast),
+        ("shared::decoded_once", decoded_once),
+        ("shared::about_one_copy", about_one_copy),
+        ("shared::rows", rows),
+        ("shared::unpersisted", unpersisted),
+        ("shared::freed_when_unused", freed_when_unused),
+        ("shared::not_nested", not_nested),
+        ("shared::large_argument", large_argument),
+        ("shared::retries_count_once", retries_count_once),
+        ("shared::lost_executors", lost_executors),
+        ("shared::actions_count_twice", actions_count_twice),
+        ("shared::kept_exchanges_count_again", kept_exchanges_count_again),
+        ("shared::named", named),
+        ("shared::kinds", kinds),
+        ("shared::not_read_in_tasks", not_read_in_tasks),
     ];
-    for (mode, master) in [("local2", "local[2]"), ("process3", "process[3]")] {
-        for (name, case) in cases {
-            trials.all.push(Trial::test(format!("shared::{name}::{mode}"), move || case(master)));
+    for (name, case) in cases {
+        trials.know(name);
+        for (mode, master) in [("local2", "local[2]"), ("process3", "process[3]")] {
+            trials.all.push(Trial::test(format!("{name}::{mode}"), move || case(master)));
         }
     }
     for (name, case) in cases.into_iter().filter(|(name, _)| ON_MESOS.contains(name)) {
-        trials.all.push(Trial::test(format!("shared::{name}::mesos"), move || {
+        trials.all.push(Trial::test(format!("{name}::mesos"), move || {
             let cluster = Cluster::start(Options { agents: 3, ..Options::default() })?;
             // A trial's master lives as long as the program, which runs one.
             case(Box::leak(cluster.masters().into_boxed_str()))?;
