@@ -417,6 +417,33 @@ fn gives_what_dpark_gave(master: &str, partitions: usize) -> Result<(), Failed> 
         assert_eq!(pages, ["A", "B", "C", "D", "E"]);
         let expected = [0.296603992016, 0.228046779877, 0.157658200061, 0.093044605302, 0.224646422743];
         assert_close(&ranks, &expected, 1e-11);
+
+        let dir = tempfile::tempdir()?;
+        let roads = dir.path().join("graph.txt");
+        std::fs::write(&roads, "3 5 3\n1 3 8\n0 2 20\n2 4 5\n4 1 3\n5 2 3\n1 2 7\n")?;
+        let ways = shortest_path::compute(ctx, &roads.display().to_string(), 0).await?;
+        assert_eq!(ways, [(0, 0), (1, 28), (2, 20), (3, 36), (4, 25), (5, 39)].map(|(place, way)| (place, Some(way))));
+
+        // Its regression does not converge, and tells whether numbers are the same.
+        let points = [(150.0, 0.0), (155.0, 0.0), (140.0, 0.0), (180.0, 1.0), (170.0, 1.0), (200.0, 1.0)];
+        let points = ctx.parallelize(points, partitions).cache();
+        let mut weights = [1.0, -160.0];
+        for step in 0..10 {
+            let gradients = points.with(&weights).map(|weights: &[f64; 2], (x, kind)| {
+                let score: f64 = weights[0] * x + weights[1];
+                let slope = kind - 1.0 / (1.0 + (-score.max(-500.0)).exp());
+                [slope * x, slope]
+            });
+            let Some(gradient) = gradients.reduce(|a, b| [a[0] + b[0], a[1] + b[1]]).await? else {
+                return Err("there are points".into());
+            };
+            if step == 0 {
+                assert_close(&gradient, &[-1.0364838534439533, -0.006692850924284826], 1e-12);
+            }
+            let part = f64::from(step + 1);
+            weights = [weights[0] + gradient[0] / part, weights[1] + gradient[1] / part];
+        }
+        assert_close(&weights, &[28.780976464016376, -160.44359761282903], 1e-9);
         Ok(())
     })
 }

@@ -9,6 +9,7 @@ use dpark_tests::story::Story;
 pub(crate) fn add(trials: &mut Trials) {
     trials.add("moves::a_loss_after_rows_were_dealt", a_loss_after_rows_were_dealt);
     trials.add("moves::a_loss_after_kept_rows_were_dealt", a_loss_after_kept_rows_were_dealt);
+    trials.add("moves::a_loss_after_sorted_rows_were_dealt", a_loss_after_sorted_rows_were_dealt);
     // Without exchanges of earlier jobs, which are no stages of later ones.
     let alone = [("shuffle.keep", "0")];
     trials.add_with("moves::what_is_partitioned_by_key_stays", &alone, what_is_partitioned_by_key_stays);
@@ -121,6 +122,17 @@ async fn a_loss_after_kept_rows_were_dealt(ctx: Context) -> Done {
     let sums = ctx.range(0..4000, 6).map(|n| (n % 1000, n)).reduce_by_key(plus).cache();
     assert_eq!(sums.count().await?, 1000);
     dealt_again(&sums, &marker).await
+}
+
+/// The same of rows that were sorted by a key that many of them share.
+async fn a_loss_after_sorted_rows_were_dealt(ctx: Context) -> Done {
+    if matches!(ctx.master(), dpark::Master::Local(_)) {
+        return Ok(());
+    }
+    let dir = tempfile::tempdir()?;
+    let marker = dir.path().join("died").display().to_string();
+    let sums = ctx.range(0..4000, 6).map(|n| (n % 1000, n)).reduce_by_key(plus);
+    dealt_again(&sums.sort_by(|(key, _)| key % 3).await?, &marker).await
 }
 
 async fn dealt_again(sums: &Rdd<(i64, i64)>, marker: &String) -> Done {
