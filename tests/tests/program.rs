@@ -157,8 +157,8 @@ fn files_of_an_object_store() {
         }
         assert_printed(&of(&["s3://data/acts/[ad].*"]), OF_TWO, 20, elsewhere(20), 0);
         assert_printed(&of(&["s3://data/acts/d.txt", "s3://data/acts/a.txt"]), OF_TWO, 20, elsewhere(20), 0);
-        assert_refused(&of(&["s3://data/acts/z.txt"]), &["acts/z.txt does not exist"]);
-        assert_refused(&of(&["s3://data/acts/*.log"]), &["acts/*.log does not exist, matches nothing"]);
+        assert_refused(&of(&["s3://data/acts/z.txt"]), &["s3://data/acts/z.txt does not exist"]);
+        assert_refused(&of(&["s3://data/acts/*.log"]), &["s3://data/acts/*.log does not exist, matches nothing"]);
     }
 }
 

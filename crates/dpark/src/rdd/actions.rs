@@ -78,14 +78,14 @@ impl<T: Row> Rdd<T> {
         self.ctx.partitions_of(self.to_df()?).await
     }
 
-    /// All rows combined by a closure that makes one of two; it must be associative and commutative. `None` if there are no
-    /// rows.
+    /// All rows combined by a closure that makes one of two, in their order; it must be associative, and behind a shuffle, where rows
+    /// have no order, commutative too. `None` if there are no rows.
     pub async fn reduce<F: Fn(T, T) -> T + Closure>(&self, closure: F) -> Result<Option<T>> {
         Ok(self.reduced(closure).collect().await?.into_iter().reduce(closure))
     }
 
     /// [`reduce`](Self::reduce) in rounds: the results of partitions are reduced by tasks, not here, until `width` or fewer are
-    /// left. For many partitions and large values.
+    /// left. For many partitions and large values. The closure must be associative and commutative.
     pub async fn tree_reduce<F: Fn(T, T) -> T + Closure>(&self, width: usize, closure: F) -> Result<Option<T>> {
         let (width, mut left) = (width.max(2), self.partition_count().await?);
         let mut reduced = self.reduced(closure);

@@ -173,7 +173,13 @@ impl Files {
         for path in &self.paths {
             let (url, within) = place(path)?;
             let store = self.ctx.driver.executor().runtime_env().object_store(&url)?;
-            let files = list_files(&store, &within, &self.options).await.map_err(external)?;
+            let files = list_files(&store, &within, &self.options).await.map_err(|error| match error {
+                // As it was given, with its store.
+                FormatError::NotFound { .. } if path.contains("://") => {
+                    external(FormatError::NotFound { path: path.clone() })
+                }
+                error => external(error),
+            })?;
             all.push(Found { url: url.as_str().to_owned(), store, files });
         }
         Ok(all)
