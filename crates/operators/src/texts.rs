@@ -1,5 +1,5 @@
-//! Numbers of text and binary keys: a hash table whose entries hold the first bytes of their keys, so that looking up a short one
-//! reads the entry and nothing else, and is decided without a loop over bytes.
+//! Numbers of text and binary keys: a hash table whose entries hold the first and the last bytes of their keys, so that looking up one
+//! of up to sixteen bytes reads the entry and nothing else, and is decided without a loop over bytes.
 
 use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, StringArray};
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
@@ -7,7 +7,7 @@ use arrow::datatypes::DataType;
 use datafusion::common::{Result, internal_err, resources_datafusion_err};
 use std::sync::Arc;
 
-/// Bytes of a key in its entry.
+/// Bytes of each end of a key in its entry.
 const HELD: usize = 8;
 
 /// Keys that are looked up together.
@@ -19,11 +19,19 @@ const FULL: usize = 3 << 29;
 /// Entries of an empty table.
 const FIRST: usize = 1 << 10;
 
+/// What is known of a key without a look at all of it.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Ends {
+    /// The first bytes; zeros behind the end.
+    head: u64,
+    /// The last bytes, some of which may be in the head, too; 0 if all are there.
+    tail: u64,
+    length: u32,
+}
+
 #[derive(Clone, Copy, Default)]
 struct Entry {
-    /// The first bytes of the key; zeros behind its end.
-    head: u64,
-    length: u32,
+    ends: Ends,
     /// One more than the key's number; 0 in a free entry.
     number: u32,
 }
@@ -66,9 +74,9 @@ impl Texts {
         if let Some(nulls) = keys.nulls().filter(|nulls| nulls.null_count() > 0) {
             for (present, ends) in nulls.iter().zip(offsets.windows(2)) {
                 let (start, length) = piece(ends);
-                let head = word(values, start, length);
+                let ends = Ends::of(values, start, length);
                 let number = match (present, self.null) {
-                    (true, _) => self.number(values, start, length, head, hash(head, values, start, length))?,
+                    (true, _) => self.number(values, start, ends, hash(ends, values, start))?,
                     (false, Some(number)) => number,
                     (false, None) => {
                         let number = self.add(&[])?;
@@ -80,7 +88,7 @@ impl Texts {
             return Ok(());
         }
         // A few keys at a time: their entries are fetched before any is looked at, so that the waits for memory overlap.
-        let mut asked = [(0, 0, Entry::default()); TOGETHER];
+        let mut asked = [(Ends::default(), 0, Entry::default()); TOGETHER];
         for start in (0..keys.len()).step_by(TOGETHER) {
             if self.entries.is_empty() {
                 self.grow();
@@ -88,15 +96,14 @@ impl Texts {
             let offsets = &offsets[start..=(start + TOGETHER).min(keys.len())];
             for (asked, ends) in asked.iter_mut().zip(offsets.windows(2)) {
                 let (start, length) = piece(ends);
-                let head = word(values, start, length);
-                let hash = hash(head, values, start, length);
-                *asked = (head, hash, self.entries[self.place(hash)]);
+                let ends = Ends::of(values, start, length);
+                let hash = hash(ends, values, start);
+                *asked = (ends, hash, self.entries[self.place(hash)]);
             }
-            for ((head, hash, entry), ends) in asked.iter().zip(offsets.windows(2)) {
-                let (start, length) = piece(ends);
-                numbers.push(match self.is_key(entry, *head, values, start, length) {
+            for ((ends, hash, entry), start) in asked.iter().zip(&offsets[..offsets.len() - 1]) {
+                numbers.push(match self.is_key(entry, ends, values, *start as usize) {
                     true => entry.number as usize - 1,
-                    false => self.number(values, start, length, *head, *hash)?,
+                    false => self.number(values, *start as usize, *ends, *hash)?,
                 });
             }
         }
@@ -104,16 +111,16 @@ impl Texts {
     }
 
     #[inline]
-    fn is_key(&self, entry: &Entry, head: u64, values: &[u8], start: usize, length: usize) -> bool {
+    fn is_key(&self, entry: &Entry, ends: &Ends, values: &[u8], start: usize) -> bool {
         entry.number != 0
-            && entry.head == head
-            && entry.length as usize == length
-            && (length <= HELD || {
-                same(values, start, &self.bytes, self.ends[entry.number as usize - 1] as usize, length)
+            && entry.ends == *ends
+            && (ends.length as usize <= 2 * HELD || {
+                let known = self.ends[entry.number as usize - 1] as usize;
+                same(values, start, &self.bytes, known, ends.length as usize)
             })
     }
 
-    fn number(&mut self, values: &[u8], start: usize, length: usize, head: u64, hash: u64) -> Result<usize> {
+    fn number(&mut self, values: &[u8], start: usize, ends: Ends, hash: u64) -> Result<usize> {
         if self.entries.len() <= self.len() * 2 {
             self.grow();
         }
@@ -122,11 +129,11 @@ impl Texts {
         loop {
             let entry = self.entries[at];
             if entry.number == 0 {
-                let number = self.add(&values[start..start + length])?;
-                self.entries[at] = Entry { head, length: length as u32, number: number as u32 + 1 };
+                let number = self.add(&values[start..start + ends.length as usize])?;
+                self.entries[at] = Entry { ends, number: number as u32 + 1 };
                 return Ok(number);
             }
-            if self.is_key(&entry, head, values, start, length) {
+            if self.is_key(&entry, &ends, values, start) {
                 return Ok(entry.number as usize - 1);
             }
             at = (at + 1) & mask;
@@ -161,12 +168,12 @@ impl Texts {
         let mask = self.entries.len() - 1;
         for number in (0..self.len()).filter(|number| Some(*number) != self.null) {
             let (start, length) = (self.ends[number] as usize, self.key(number).len());
-            let head = word(&self.bytes, start, length);
-            let mut at = self.place(hash(head, &self.bytes, start, length));
+            let ends = Ends::of(&self.bytes, start, length);
+            let mut at = self.place(hash(ends, &self.bytes, start));
             while self.entries[at].number != 0 {
                 at = (at + 1) & mask;
             }
-            self.entries[at] = Entry { head, length: length as u32, number: number as u32 + 1 };
+            self.entries[at] = Entry { ends, number: number as u32 + 1 };
         }
     }
 
@@ -200,6 +207,14 @@ impl Texts {
     }
 }
 
+impl Ends {
+    #[inline(always)]
+    fn of(values: &[u8], start: usize, length: usize) -> Self {
+        let tail = if length > HELD { word(values, start + length - HELD, HELD) } else { 0 };
+        Self { head: word(values, start, length), tail, length: length as u32 }
+    }
+}
+
 /// Where a value starts and how long it is, of its two offsets.
 #[inline(always)]
 fn piece(ends: &[i32]) -> (usize, usize) {
@@ -217,22 +232,20 @@ fn word(values: &[u8], start: usize, length: usize) -> u64 {
     }
 }
 
-/// Whether two keys of a length that begin alike go on alike. Most are short: a call of `memcmp` would take longer.
+/// Whether two keys of a length and with the same ends are the same. Most are short: a call of `memcmp` would take longer.
 #[inline(always)]
 fn same(one: &[u8], at: usize, other: &[u8], there: usize, length: usize) -> bool {
-    (HELD..length)
-        .step_by(HELD)
-        .all(|done| word(one, at + done, length - done) == word(other, there + done, length - done))
+    (HELD..length - HELD).step_by(HELD).all(|done| word(one, at + done, HELD) == word(other, there + done, HELD))
 }
 
 /// Folded multiplication of 64-bit words, as in wyhash (Wang Yi, "wyhash", <https://github.com/wangyi-fudan/wyhash>).
 #[inline(always)]
-fn hash(head: u64, values: &[u8], start: usize, length: usize) -> u64 {
-    let mut hash = folded(head ^ 0xA076_1D64_78BD_642F, length as u64 ^ 0xE703_7ED1_A0B4_28DB);
-    for done in (HELD..length).step_by(HELD) {
-        hash = folded(hash ^ word(values, start + done, length - done), 0x8EBC_6AF0_9C88_C6E3);
+fn hash(ends: Ends, values: &[u8], start: usize) -> u64 {
+    let mut hash = folded(ends.head ^ 0xA076_1D64_78BD_642F, u64::from(ends.length) ^ 0xE703_7ED1_A0B4_28DB);
+    for done in (HELD..(ends.length as usize).saturating_sub(HELD)).step_by(HELD) {
+        hash = folded(hash ^ word(values, start + done, HELD), 0x8EBC_6AF0_9C88_C6E3);
     }
-    folded(hash, 0x5899_65CC_7537_4CC3)
+    folded(hash ^ ends.tail, 0x5899_65CC_7537_4CC3)
 }
 
 #[inline(always)]

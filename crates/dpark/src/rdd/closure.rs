@@ -37,9 +37,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// ```
 /// Nor may a closure hold a number.
 /// ```compile_fail,E0080
-/// # fn example(numbers: dpark::rdd::Rdd<i64>) {
+/// # fn main() -> dpark::Result<()> {
+/// #     dpark::main(async |ctx: dpark::Context| {
 /// let one = std::env::args().count() as i64;
-/// let next = numbers.map(move |n| n + one);
+/// let next = ctx.range(0..9, 1).map(move |n| n + one);
+/// #         next.count().await?;
+/// #         Ok(())
+/// #     })
 /// # }
 /// ```
 /// What it needs is given with [`Rdd::with`](super::Rdd::with).

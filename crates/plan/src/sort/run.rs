@@ -1,6 +1,6 @@
 //! [`Run`]: rows in memory that are sorted together.
 
-use super::gather::gather;
+use super::gather::{Column, column};
 use super::keys::{Keys, Place};
 use arrow::array::ArrayRef;
 use arrow::datatypes::SchemaRef;
@@ -60,8 +60,8 @@ impl Run {
         // What is not kept is not needed any more.
         self.keys = Keys::default();
         let kept = kept.unwrap_or_else(|| (0..schema.fields().len()).collect());
-        let columns =
-            kept.into_iter().map(|column| self.batches.iter().map(|batch| Arc::clone(batch.column(column))).collect());
+        let parts = |index: usize| self.batches.iter().map(|batch| Arc::clone(batch.column(index))).collect();
+        let columns = kept.into_iter().map(|index| column(parts(index)));
         Sorted { schema, columns: columns.collect(), places, rows, next: vec![] }
     }
 }
@@ -69,8 +69,7 @@ impl Run {
 /// A run in order.
 pub(super) struct Sorted {
     schema: SchemaRef,
-    /// By column and batch.
-    columns: Vec<Vec<ArrayRef>>,
+    columns: Vec<Box<dyn Column>>,
     places: Box<dyn ExactSizeIterator<Item = Place> + Send>,
     rows: usize,
     /// Places that have been taken and are not given yet.
@@ -98,7 +97,7 @@ impl Sorted {
     }
 
     fn gather(&self, places: &[(usize, usize)]) -> Result<RecordBatch, ArrowError> {
-        let columns = self.columns.iter().map(|parts| gather(parts, places));
+        let columns = self.columns.iter().map(|column| column.gather(places));
         let columns: Vec<ArrayRef> = columns.collect::<Result<_, ArrowError>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(places.len()));
         // Views refer to the buffers of all batches their rows are from.
