@@ -48,7 +48,7 @@ pub const OPTIONS: &[OptionInfo] = &[
     OptionInfo {
         key: "executor.memory",
         default: "70 % of the machine's memory, divided by the number of executors",
-        description: "Memory of one executor for operators and kept outputs: bytes, or with a unit (`512MB`, `4GB`).",
+        description: "Memory of one executor for operators and kept outputs, at least 1MB: bytes, or with a unit (`512MB`, `4GB`). The program itself and what is being read and written take more beside it, some 100 MB and up.",
     },
     OptionInfo {
         key: "task.max_failures",
@@ -255,7 +255,8 @@ impl Conf {
                 self.kept_bytes = bytes.ok_or_else(|| bad("bytes, e.g. 64MB, or 0"))? as u64;
             }
             "executor.memory" => {
-                self.executor_memory = Some(parse_bytes(value).ok_or_else(|| bad("bytes, e.g. 512MB or 4GB"))?);
+                let bytes = parse_bytes(value).filter(|bytes| *bytes >= MIN_EXECUTOR_MEMORY);
+                self.executor_memory = Some(bytes.ok_or_else(|| bad("bytes, at least 1MB, e.g. 512MB or 4GB"))?);
             }
             "task.max_failures" => {
                 let failures = value.parse().ok().filter(|n| *n > 0);
@@ -382,6 +383,9 @@ fn parse_time(text: &str) -> Option<Duration> {
     };
     Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok()
 }
+
+/// With less, not one batch has room.
+const MIN_EXECUTOR_MEMORY: usize = 1 << 20;
 
 fn parse_bytes(text: &str) -> Option<usize> {
     let text = text.trim();

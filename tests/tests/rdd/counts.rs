@@ -11,6 +11,7 @@ pub(crate) fn add(trials: &mut Trials) {
     trials.add("counts::bad_records_by_closure", bad_records_by_closure);
     trials.add_with("counts::a_budget_for_all", &[("task.error_budget", "0.1")], a_budget_for_all);
     trials.add("counts::values_that_fail", values_that_fail);
+    trials.add("counts::a_job_is_judged_by_its_own_rows", a_job_is_judged_by_its_own_rows);
     trials.add("counts::parts_that_are_none", parts_that_are_none);
     trials.add("counts::scores_that_are_floats", scores_that_are_floats);
     trials.add("counts::keys_with_a_value", keys_with_a_value);
@@ -79,6 +80,30 @@ async fn a_budget_for_all(ctx: Context) -> Done {
     let many = texts.filter(|text| text.parse::<i64>().is_ok_and(|n| n % 4 != 0 || panic!("every fourth")));
     assert!(many.count().await.unwrap_err().to_string().contains("too many bad records"));
     Ok(())
+}
+
+/// Neither other jobs' bad rows nor their good ones count.
+async fn a_job_is_judged_by_its_own_rows(ctx: Context) -> Done {
+    let texts = ctx.parallelize((0..1000).map(|n| if n % 50 == 0 { "bad".to_owned() } else { n.to_string() }), 3);
+    let within = texts.error_budget(0.01);
+    let failing = within.try_map(str::parse::<i64>);
+    let clean = within.map(|text| text.len() as i64);
+    for _ in 0..3 {
+        assert_eq!(clean.count().await?, 1000);
+    }
+    for _ in 0..2 {
+        let error = failing.count().await.unwrap_err().to_string();
+        assert!(error.contains("20 of 1000 rows"), "{error}");
+        assert_eq!(clean.count().await?, 1000);
+    }
+    assert_eq!(failing.bad_records()?.bad(), 40);
+    // The keys of a sort are made by a closure of this file.
+    let sorted = within.sort_by(|text| text.parse::<i64>().unwrap()).await?;
+    let error = sorted.count().await.unwrap_err().to_string();
+    assert!(error.contains("20 of 1000 rows") && error.contains("counts.rs:"), "{error}");
+    let sorted = texts.error_budget(0.02).sort_by_descending(|text| text.parse::<i64>().unwrap()).await?;
+    let rows = sorted.collect().await?;
+    equal(&[rows.len().to_string(), rows[0].clone(), rows[979].clone()], &["980", "999", "1"].map(String::from))
 }
 
 async fn values_that_fail(ctx: Context) -> Done {

@@ -16,8 +16,8 @@ use std::sync::Arc;
 impl EventLoop {
     /// Tells of a job's good end.
     pub(super) fn finish(&mut self, job: JobId) {
-        let accumulators = self.jobs.get(&job).map(|job| &job.accumulators);
-        if let Some(objection) = accumulators.and_then(|accumulators| self.shared.objection(accumulators)) {
+        let judged = self.jobs.get(&job).map(|job| &job.judged);
+        if let Some(objection) = judged.and_then(|judged| judged.objection()) {
             // What it has kept lacks the rows that were left out; later jobs shall not take it for complete.
             // That comes before the failure is told: whoever hears of it may run the next job at once.
             let pins = self.jobs.get(&job).map(|job| job.plan.pins.clone()).unwrap_or_default();
@@ -30,7 +30,7 @@ impl EventLoop {
             self.fail(job, DataFusionError::Execution(objection));
             return;
         }
-        if let Some(left_out) = accumulators.and_then(|accumulators| self.shared.warning(accumulators)) {
+        if let Some(left_out) = judged.and_then(|judged| judged.warning()) {
             tracing::warn!(%job, "rows were left out: {left_out}");
         }
         self.let_go(job);

@@ -10,7 +10,7 @@ use super::reuse::Reuse;
 use crate::error::Error;
 use crate::events::EngineEvent;
 use crate::progress::Progress;
-use crate::shared::{Counted, Registry};
+use crate::shared::{Counted, Judged, Registry};
 use crate::task_options::TaskOptions;
 use datafusion::prelude::SessionConfig;
 use dpark_executor::{Executor, TaskReport, TaskSuccess};
@@ -37,6 +37,8 @@ pub(super) struct Job {
     pub(super) stages: HashMap<StageId, StageReport>,
     /// Accumulators to which its tasks added.
     pub(super) accumulators: BTreeSet<u64>,
+    /// What they added to those that judge jobs.
+    pub(super) judged: Judged,
 }
 
 pub(super) struct Stage {
@@ -250,9 +252,9 @@ impl EventLoop {
         for (stage, plan) in spec.stages.iter_mut().zip(&plan.stages) {
             stage.needs = plan.needs.or(session);
         }
-        let (stages, accumulators) = Default::default();
+        let (stages, accumulators, judged) = Default::default();
         let aside = TaskOptions::is_aside(&config);
-        self.jobs.insert(id, Job { plan, events, started: Instant::now(), aside, stages, accumulators });
+        self.jobs.insert(id, Job { plan, events, started: Instant::now(), aside, stages, accumulators, judged });
         for (stage, _) in pins {
             self.schedule(Event::StagePinned { stage });
         }
@@ -304,6 +306,7 @@ impl EventLoop {
             let jobs = self.jobs.values_mut();
             for job in jobs.filter(|job| job.plan.stages.iter().any(|stage| stage.id == task.stage)) {
                 job.accumulators.insert(increment.accumulator);
+                job.judged.add(&self.shared, &increment);
             }
         }
         Ok(done)

@@ -32,6 +32,9 @@ impl Context {
     /// The rows of a [checkpoint](Rdd::checkpoint).
     pub fn read_checkpoint<T: Row>(&self, dir: impl AsRef<Path>) -> Result<Rdd<T>> {
         let dir = super::savers::local(dir.as_ref())?;
+        if !directory::is_complete(&dir) {
+            return exec_err!("there is no checkpoint in {}: nothing was written there to its end", dir.display());
+        }
         let files: Vec<PathBuf> = directory::manifest(&dir)?.into_iter().map(|file| dir.join(file)).collect();
         let want = schema_of::<T>();
         if files.is_empty() && directory::has_parts(&dir) {

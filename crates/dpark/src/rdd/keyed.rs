@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 impl<T: Row> Rdd<T> {
     /// Rows of one key together, whose key a closure gives.
+    #[track_caller]
     pub fn group_by<R: super::Emit, F: Fn(T::View<'_>) -> R + Closure>(&self, closure: F) -> Rdd<(R::Row, Vec<T>)>
     where
         R::Row: Key,

@@ -49,6 +49,7 @@ pub use dpark_rows::{Emit, Key, List, Row};
 pub use keyed::Group;
 pub use narrow::Values;
 pub use skew::Skewed;
+pub use sources::{Codec, CsvDialect};
 pub use statistics::{Histogram, Stats};
 pub use total::Total;
 pub use with::With;

@@ -25,17 +25,25 @@ const SAMPLE: usize = 1024;
 
 impl<T: Row> Rdd<T> {
     /// The rows in ascending order of a key. Spills. Runs a job that samples the keys.
-    pub async fn sort_by<R: Emit, F: Fn(T::View<'_>) -> R + Closure>(&self, key: F) -> Result<Rdd<T>> {
-        self.sorted(key, false).await
+    #[track_caller]
+    pub fn sort_by<R: Emit, F: Fn(T::View<'_>) -> R + Closure>(
+        &self,
+        key: F,
+    ) -> impl Future<Output = Result<Rdd<T>>> + Send {
+        self.sorted(self.key_by(key), key, false)
     }
 
     /// The rows in descending order of a key. Spills. Runs a job that samples the keys.
-    pub async fn sort_by_descending<R: Emit, F: Fn(T::View<'_>) -> R + Closure>(&self, key: F) -> Result<Rdd<T>> {
-        self.sorted(key, true).await
+    #[track_caller]
+    pub fn sort_by_descending<R: Emit, F: Fn(T::View<'_>) -> R + Closure>(
+        &self,
+        key: F,
+    ) -> impl Future<Output = Result<Rdd<T>>> + Send {
+        self.sorted(self.key_by(key), key, true)
     }
 
-    async fn sorted<R: Emit, F: Fn(T::View<'_>) -> R + Closure>(&self, key: F, descending: bool) -> Result<Rdd<T>> {
-        let keyed: Rdd<(R::Row, T)> = self.key_by(key);
+    /// Sorts rows by the keys beside them, which `key` gave.
+    async fn sorted<K: Row, F: Closure>(&self, keyed: Rdd<(K, T)>, key: F, descending: bool) -> Result<Rdd<T>> {
         let partitions = self.partitions.unwrap_or_else(|| self.ctx.partitions()).max(1);
         let ranged = if partitions == 1 {
             keyed.coalesce(1)

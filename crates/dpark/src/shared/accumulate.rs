@@ -17,11 +17,15 @@ pub trait Accumulate: Clone + Default + Serialize + DeserializeOwned + Send + 's
     fn add(&mut self, input: Self::Input);
     /// Adds everything that another one has.
     fn merge(&mut self, other: Self);
-    /// Why a job that has added to it shall fail at its end, if it shall.
+    /// An empty one for what the tasks of one job add, if jobs are judged by it: see [`objection`](Self::objection).
+    fn fresh(&self) -> Option<Self> {
+        None
+    }
+    /// Why a job that has added this shall fail at its end, if it shall.
     fn objection(&self) -> Option<String> {
         None
     }
-    /// What the user of a job that has added to it should know at its end.
+    /// What the user of a job that has added this should know at its end.
     fn warning(&self) -> Option<String> {
         None
     }

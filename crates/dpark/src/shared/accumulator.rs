@@ -154,6 +154,11 @@ impl<A: Accumulate> Total for Sum<A> {
         Ok(())
     }
 
+    fn fresh(&self) -> Option<Arc<dyn Total>> {
+        let value = Mutex::new(self.value.lock().fresh()?);
+        Some(Arc::new(Self { name: None, registry: Weak::clone(&self.registry), value }))
+    }
+
     fn objection(&self) -> Option<String> {
         self.value.lock().objection()
     }

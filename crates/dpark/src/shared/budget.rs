@@ -29,7 +29,7 @@ pub struct Failures {
     pub records: u64,
     /// Rows for which it failed.
     pub bad: u64,
-    /// What it said of some of them.
+    /// What it said of some of them, each once.
     pub samples: Vec<String>,
 }
 
@@ -56,8 +56,11 @@ impl Accumulate for BadRecords {
         let sum = self.closures.entry(closure).or_default();
         sum.records += failures.records;
         sum.bad += failures.bad;
-        sum.samples.extend(failures.samples);
-        sum.samples.truncate(SAMPLES);
+        for sample in failures.samples {
+            if sum.samples.len() < SAMPLES && !sum.samples.contains(&sample) {
+                sum.samples.push(sample);
+            }
+        }
     }
 
     fn merge(&mut self, other: Self) {
@@ -68,6 +71,10 @@ impl Accumulate for BadRecords {
         let bad = self.closures.iter().filter(|(_, failures)| failures.bad > 0);
         let shown: Vec<_> = bad.map(|(name, failures)| told(name, failures)).collect();
         if shown.is_empty() { "none".into() } else { shown.join("; ") }
+    }
+
+    fn fresh(&self) -> Option<Self> {
+        Some(Self { budget: self.budget, closures: BTreeMap::new() })
     }
 
     fn warning(&self) -> Option<String> {

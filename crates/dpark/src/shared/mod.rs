@@ -27,6 +27,7 @@
 //! | `accumulate`, `accumulator` | what can be accumulated, and [`Accumulator`] |
 //! | `counted` | every partition counts once |
 //! | `budget` | bad records |
+//! | `judged` | what one job has added to them |
 //! | `registry` | what the driver knows of them |
 
 mod accumulate;
@@ -35,6 +36,7 @@ mod argument;
 mod broadcast;
 mod budget;
 mod counted;
+mod judged;
 mod registry;
 mod rows;
 
@@ -49,4 +51,5 @@ pub use rows::Rows;
 pub(crate) use argument::{from_argument, to_argument, with_budget};
 pub(crate) use budget::Guard;
 pub(crate) use counted::Counted;
+pub(crate) use judged::Judged;
 pub(crate) use registry::Registry;

@@ -27,8 +27,11 @@ type Forget = Box<dyn Fn(u64) + Send + Sync>;
 pub(super) trait Total: Send + Sync {
     /// Adds what a task added.
     fn merge(&self, increment: &Increment) -> Result<(), SharedError>;
-    /// Why a job that has added to it shall fail.
+    /// An empty one of the same kind, for one job, if jobs are judged by it.
+    fn fresh(&self) -> Option<Arc<dyn Total>>;
+    /// Why a job that has added this shall fail.
     fn objection(&self) -> Option<String>;
+    /// What the user of a job that has added this should know.
     fn warning(&self) -> Option<String>;
     /// Its name and its value for people, if it has a name.
     fn shown(&self) -> Option<AccumulatorValue>;
@@ -157,16 +160,9 @@ impl Registry {
             .unwrap_or(Err(SharedError::Place("an accumulator's merge panicked; its value may be wrong")))
     }
 
-    /// Why a job that has added to these accumulators shall fail, if it shall.
-    pub(crate) fn objection(&self, accumulators: &BTreeSet<u64>) -> Option<String> {
-        let mut totals = accumulators.iter().filter_map(|id| self.total(*id));
-        totals.find_map(|total| catch_unwind(AssertUnwindSafe(|| total.objection())).ok().flatten())
-    }
-
-    /// What the user of a job that has added to these accumulators should know.
-    pub(crate) fn warning(&self, accumulators: &BTreeSet<u64>) -> Option<String> {
-        let mut totals = accumulators.iter().filter_map(|id| self.total(*id));
-        totals.find_map(|total| catch_unwind(AssertUnwindSafe(|| total.warning())).ok().flatten())
+    /// An empty accumulator of the same kind, for one job, if it judges jobs.
+    pub(super) fn fresh(&self, id: u64) -> Option<Arc<dyn Total>> {
+        catch_unwind(AssertUnwindSafe(|| self.total(id)?.fresh())).ok().flatten()
     }
 
     /// Those of these accumulators that have names.
